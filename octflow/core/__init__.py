@@ -1,0 +1,1 @@
+"""Nouns and numbers: ids, axes, axis angles, settings, records, errors."""

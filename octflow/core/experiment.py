@@ -1,0 +1,145 @@
+"""The sample and its ids: project > slice > mosaic > batch > tile, all counted from 1."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from octflow.core.errors import SettingsError
+from octflow.core.settings import Settings
+
+GridType = Literal["snake-by-columns", "snake-by-rows", "column-by-column", "row-by-row"]
+GridStart = Literal["up-right", "up-left", "down-right", "down-left"]
+
+
+class GridOverride(Settings):
+    """Another grid for a range of slices, for a scan area that was edited during the run."""
+
+    first_slice: int = Field(ge=1)
+    """First slice with this grid."""
+    last_slice: int = Field(ge=1)
+    """Last slice with this grid."""
+    grid_size_x: int = Field(ge=1)
+    """Grid columns in these slices."""
+
+
+class Illumination(Settings):
+    """One row of the illumination table."""
+
+    name: str = Field(pattern=r"^[a-zA-Z][a-zA-Z0-9]*$")
+    """Name in file names, such as normal or tilted."""
+    tilt_deg: float = Field(0.0, ge=-60, le=60)
+    """Tilt of the beam about the y axis."""
+    grid_size_x: int = Field(ge=1)
+    """Grid columns, which are the batches of a mosaic."""
+    tile_size_x_px: int = Field(350, ge=4)
+    """A-lines per B-line."""
+    tile_size_y_px: int = Field(350, ge=4)
+    """B-lines per tile."""
+    overlap_fraction: float = Field(0.2, gt=0, lt=0.9)
+    """Nominal overlap of neighbouring tiles."""
+    mask_threshold_db: float = 60.0
+    """Average intensity above which the stitched map is tissue."""
+    overrides: tuple[GridOverride, ...] = ()
+    """Other grids for ranges of slices."""
+
+    def at(self, slice_id: int) -> "Illumination":
+        """Return this row as it holds for one slice."""
+        for other in self.overrides:
+            if other.first_slice <= slice_id <= other.last_slice:
+                return self.model_copy(update={"grid_size_x": other.grid_size_x})
+        return self
+
+    def nominal_step_px(self) -> tuple[float, float]:
+        """Return the nominal grid step (x, y)."""
+        keep = 1 - self.overlap_fraction
+        return self.tile_size_x_px * keep, self.tile_size_y_px * keep
+
+
+class Experiment(Settings):
+    """How tiles are arranged: the illumination table, the grid and the scan order."""
+
+    grid_size_y: int = Field(28, ge=1)
+    """Tiles per grid column, the same for every illumination."""
+    grid_type: GridType = "snake-by-columns"
+    """Scan order in Fiji's words."""
+    grid_start: GridStart = "up-right"
+    """Direction of the first two moves: up-right starts at the bottom left."""
+    illuminations: tuple[Illumination, ...] = (
+        Illumination(name="normal", grid_size_x=20),
+        Illumination(
+            name="tilted", tilt_deg=-15, grid_size_x=35, tile_size_x_px=200, mask_threshold_db=55
+        ),
+    )
+    """One row per illumination, in the order of acquisition."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "Experiment":
+        names = [row.name for row in self.illuminations]
+        if not names or len(set(names)) < len(names):
+            raise SettingsError(f"illuminations: found names {names}, expected distinct names")
+        return self
+
+    def slice_of(self, mosaic: int) -> int:
+        """Return the slice a mosaic belongs to.
+
+        Examples
+        --------
+        >>> [Experiment().slice_of(m) for m in (1, 2, 3)]
+        [1, 1, 2]
+        """
+        return (mosaic - 1) // len(self.illuminations) + 1
+
+    def illumination_of(self, mosaic: int) -> Illumination:
+        """Return the illumination of a mosaic, as it holds for its slice."""
+        row = self.illuminations[(mosaic - 1) % len(self.illuminations)]
+        return row.at(self.slice_of(mosaic))
+
+    def mosaic_of(self, slice_id: int, illumination: str) -> int:
+        """Return the mosaic of a slice with the illumination of that name."""
+        names = [row.name for row in self.illuminations]
+        return (slice_id - 1) * len(names) + names.index(illumination) + 1
+
+    def mosaics_of(self, slice_id: int) -> list[int]:
+        """Return the mosaics of a slice, one per illumination."""
+        count = len(self.illuminations)
+        return list(range((slice_id - 1) * count + 1, slice_id * count + 1))
+
+    def batches_of(self, mosaic: int) -> list[int]:
+        """Return the batches of a mosaic, one per grid column."""
+        return list(range(1, self.illumination_of(mosaic).grid_size_x + 1))
+
+    def batch_of(self, tile: int) -> int:
+        """Return the batch of a tile: runs of grid_size_y tiles in the order of acquisition."""
+        return (tile - 1) // self.grid_size_y + 1
+
+    def tiles_of(self, batch: int) -> list[int]:
+        """Return the tiles of a batch."""
+        first = (batch - 1) * self.grid_size_y + 1
+        return list(range(first, first + self.grid_size_y))
+
+    def grid_of(self, mosaic: int) -> dict[int, tuple[int, int]]:
+        """Return the grid position (x, y) of every tile, y = 0 having the smallest y.
+
+        Examples
+        --------
+        Snake by columns, up and right: the first column runs from the bottom to the top.
+
+        >>> row = Illumination(name="normal", grid_size_x=2)
+        >>> Experiment(grid_size_y=3, illuminations=(row,)).grid_of(1)
+        {1: (0, 2), 2: (0, 1), 3: (0, 0), 4: (1, 0), 5: (1, 1), 6: (1, 2)}
+        """
+        size = (self.illumination_of(mosaic).grid_size_x, self.grid_size_y)
+        return dict(enumerate(self._scan(*size), start=1))
+
+    def _scan(self, size_x: int, size_y: int) -> Iterator[tuple[int, int]]:
+        by_columns = "column" in self.grid_type
+        snake = self.grid_type.startswith("snake")
+        vertical, horizontal = self.grid_start.split("-")
+        flip_x, flip_y = horizontal == "left", vertical == "up"
+        outer, inner = (size_x, size_y) if by_columns else (size_y, size_x)
+        for o in range(outer):
+            for k in range(inner):
+                i = inner - 1 - k if snake and o % 2 else k
+                x, y = (o, i) if by_columns else (i, o)
+                yield (size_x - 1 - x if flip_x else x, size_y - 1 - y if flip_y else y)

@@ -1,0 +1,69 @@
+"""File names: what the microscope writes, what octflow writes."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+RawKind = Literal["spectral", "spectral_12bit", "complex"]
+
+VOLUMES = ("dBI", "R3D", "O3D")
+"""Volumes of a tile: intensity in dB, retardance and axis in degrees."""
+ENFACE = ("aip", "mip", "ret", "ori", "biref", "surf")
+"""Maps of a tile: mean and maximum intensity, retardance, axis, birefringence, surface."""
+AXIAL = frozenset({"O3D", "ori"})
+"""Modalities that are axis angles."""
+
+_TILE = r"mosaic_(?P<mosaic>\d+)_image_(?P<tile>\d+)"
+_STAGE = r"(?:_x_-?\d+_y_-?\d+_z_-?\d+_r_-?\d+_[a-z0-9]+)?"
+_RAW_NAMES: dict[RawKind, re.Pattern[str]] = {
+    "spectral": re.compile(_TILE + _STAGE + r"_spectral_\d+\.nii", re.IGNORECASE),
+    "spectral_12bit": re.compile(_TILE + _STAGE + r"_spectral_\d+\.raw", re.IGNORECASE),
+    "complex": re.compile(_TILE + r"_processed(?:_cropped)?\.nii", re.IGNORECASE),
+}
+
+
+@dataclass(frozen=True)
+class RawName:
+    """What the name of a raw tile says."""
+
+    mosaic: int
+    tile: int
+    kind: RawKind
+
+
+def parse_raw_name(name: str) -> RawName | None:
+    """Read the ids from the name of a raw tile; None where it is not one.
+
+    Examples
+    --------
+    >>> parse_raw_name("mosaic_001_image_0012_spectral_0345.nii")
+    RawName(mosaic=1, tile=12, kind='spectral')
+    >>> parse_raw_name("notes.txt") is None
+    True
+    """
+    for kind, pattern in _RAW_NAMES.items():
+        if match := pattern.fullmatch(name):
+            return RawName(int(match["mosaic"]), int(match["tile"]), kind)
+    return None
+
+
+def tile_name(mosaic: int, tile: int, product: str) -> str:
+    """Name a product of one tile.
+
+    Examples
+    --------
+    >>> tile_name(1, 12, "aip")
+    'mosaic_001_image_0012_aip.nii'
+    """
+    return f"mosaic_{mosaic:03d}_image_{tile:04d}_{product}.nii"
+
+
+def mosaic_name(mosaic: int, product: str, suffix: str) -> str:
+    """Name a product of a whole mosaic.
+
+    Examples
+    --------
+    >>> mosaic_name(1, "aip", ".nii.gz")
+    'mosaic_001_aip.nii.gz'
+    """
+    return f"mosaic_{mosaic:03d}_{product}{suffix}"

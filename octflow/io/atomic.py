@@ -1,0 +1,50 @@
+"""Write-then-rename: a product appears whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` when the block succeeds.
+
+    Parameters
+    ----------
+    path : Path
+        File, or folder, to be made or replaced. Its parent folder is made if missing.
+
+    Yields
+    ------
+    part : Path
+        Name to write to, in the same folder so that the rename is atomic. It ends in the suffixes
+        of `path`, which some writers take their format from. Removed when the block raises.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    _remove(part)
+    try:
+        yield part
+        if part.is_file():
+            _sync(part)
+        elif path.is_dir():
+            _remove(path)
+        part.replace(path)
+    except BaseException:
+        _remove(part)
+        raise
+
+
+def _sync(path: Path) -> None:
+    """Flush to disk: after a power cut a renamed file must not be empty."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

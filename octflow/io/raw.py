@@ -1,0 +1,198 @@
+"""Raw tiles: what the microscope writes, byte for byte, and the complex tiles made of them."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octflow.core.errors import DataError
+from octflow.core.instrument import N_DEPTH, N_SPECTRAL
+from octflow.core.names import RawKind, RawName, parse_raw_name
+from octflow.io.nifti import read_nifti, write_nifti
+
+HEADER_BYTES = 352
+"""A NIfTI-1 header; its content is not trusted."""
+
+
+@dataclass(frozen=True)
+class RawTile:
+    """A raw file as the directory shows it."""
+
+    name: RawName
+    path: Path
+    size_bytes: int
+    modified_s: float
+
+
+def list_raw_tiles(folder: Path) -> Iterator[RawTile]:
+    """List the raw tiles of an acquisition folder, by name; other files are passed over."""
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda e: e.name):
+            if name := parse_raw_name(entry.name):
+                stat = entry.stat()
+                yield RawTile(name, Path(entry.path), stat.st_size, stat.st_mtime)
+
+
+def expected_bytes(kind: RawKind, n_x: int, n_y: int) -> int:
+    """Return the exact size of a raw file.
+
+    Parameters
+    ----------
+    kind : {"spectral", "spectral_12bit", "complex"}
+        Format.
+    n_x, n_y : int
+        A-lines per B-line, B-lines.
+
+    Examples
+    --------
+    >>> expected_bytes("spectral", 350, 350), expected_bytes("spectral_12bit", 200, 350)
+    (1003520352, 430080000)
+    """
+    a_lines = n_x * n_y
+    if kind == "spectral":
+        return HEADER_BYTES + 2 * 2 * N_SPECTRAL * a_lines
+    if kind == "spectral_12bit":
+        return 2 * N_SPECTRAL * a_lines * 3 // 2
+    return HEADER_BYTES + 4 * 4 * N_DEPTH * a_lines
+
+
+def check_raw_size(path: Path, kind: RawKind, n_x: int, n_y: int) -> None:
+    """Refuse a raw file of another size than its tile must have, before any work.
+
+    Raises
+    ------
+    DataError
+        With both numbers.
+    """
+    try:
+        found = path.stat().st_size
+    except FileNotFoundError as error:
+        raise DataError(path, found="no file", expected="a raw tile") from error
+    expected = expected_bytes(kind, n_x, n_y)
+    if found != expected:
+        raise DataError(
+            path,
+            found=f"{found} bytes",
+            expected=f"{expected} bytes for {kind} with {n_x} x {n_y} A-lines",
+        )
+
+
+def read_raw_bytes(path: Path) -> NDArray[np.uint8]:
+    """Read a whole raw file into memory, once: for its digest and for its spectra."""
+    return np.fromfile(path, dtype=np.uint8)
+
+
+def spectra_of(content: NDArray[np.uint8], kind: RawKind, n_x: int, n_y: int) -> NDArray[np.uint16]:
+    """View, or unpack, the bytes of a raw file as spectra.
+
+    Parameters
+    ----------
+    content : (N,) uint8 array
+        The whole file.
+    kind : {"spectral", "spectral_12bit"}
+        Format.
+    n_x, n_y : int
+        A-lines per B-line, B-lines.
+
+    Returns
+    -------
+    spectra : (Y, 2, X, K) uint16 array
+        Camera counts as stored: channel 2 is still reversed along K.
+    """
+    samples = content[HEADER_BYTES:].view("<u2") if kind == "spectral" else unpack_12bit(content)
+    return samples.reshape(n_y, 2, n_x, N_SPECTRAL)
+
+
+def unpack_12bit(packed: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Unpack 12-bit samples, two from three bytes.
+
+    Examples
+    --------
+    >>> unpack_12bit(np.frombuffer(bytes.fromhex("FF1F00BC3A12"), np.uint8)).tolist()
+    [4095, 1, 2748, 291]
+    """
+    if packed.size % 3:
+        raise DataError(
+            "packed samples", found=f"{packed.size} bytes", expected="a multiple of 3 bytes"
+        )
+    b0, b1, b2 = packed.reshape(-1, 3).astype(np.uint16).T
+    samples = np.empty((packed.size // 3, 2), np.uint16)
+    samples[:, 0] = b0 | ((b1 & 15) << 8)
+    samples[:, 1] = (b1 >> 4) | (b2 << 4)
+    return samples.reshape(-1)
+
+
+def pack_12bit(samples: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Pack samples of 0..4095, two into three bytes: the inverse of `unpack_12bit`.
+
+    Examples
+    --------
+    >>> pack_12bit(np.array([4095, 1, 2748, 291], np.uint16)).tobytes().hex()
+    'ff1f00bc3a12'
+    """
+    s0, s1 = samples.reshape(-1, 2).T
+    packed = np.empty((samples.size // 2, 3), np.uint8)
+    packed[:, 0] = s0 & 255
+    packed[:, 1] = (s0 >> 8) | ((s1 & 15) << 4)
+    packed[:, 2] = s1 >> 4
+    return packed.reshape(-1)
+
+
+def write_complex_tile(
+    path: Path, jones: NDArray[np.complex64], *, voxel_size_mm: tuple[float, float, float]
+) -> None:
+    """Write a complex tile: four real blocks along x, deep samples first.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .nii.
+    jones : (2, Z, Y, X) complex64 array
+        J1 and J2, shallow first.
+    voxel_size_mm : (3,) floats
+        Size (x, y, z).
+    """
+    flipped = jones[:, ::-1]
+    blocks = [part for channel in flipped for part in (channel.real, channel.imag)]
+    stacked = np.concatenate(blocks, axis=-1, dtype=np.float32)
+    write_nifti(path, stacked, voxel_size_mm=voxel_size_mm)
+
+
+def read_complex_tile(path: Path, n_x: int, n_y: int) -> NDArray[np.complex64]:
+    """Read a complex tile.
+
+    Parameters
+    ----------
+    path : Path
+        NIfTI of shape (4 * n_x, n_y, n_z), blocks Re J1, Im J1, Re J2, Im J2, deep first.
+    n_x, n_y : int
+        Expected A-lines per B-line and B-lines.
+
+    Returns
+    -------
+    jones : (2, Z, Y, X) complex64 array
+        J1 and J2, shallow first.
+
+    Raises
+    ------
+    DataError
+        Other shape or type.
+    """
+    stored = read_nifti(path)
+    if stored.ndim != 3 or stored.shape[1:] != (n_y, 4 * n_x):
+        raise DataError(
+            path, found=f"shape {stored.shape[::-1]}", expected=f"({4 * n_x}, {n_y}, n_z)"
+        )
+    if stored.dtype.kind != "f":
+        raise DataError(path, found=f"type {stored.dtype}", expected="float32")
+    blocks = stored[::-1].reshape(len(stored), n_y, 4, n_x)
+    jones = np.empty((2, len(stored), n_y, n_x), np.complex64)
+    for channel in range(2):
+        jones[channel].real = blocks[:, :, 2 * channel]
+        jones[channel].imag = blocks[:, :, 2 * channel + 1]
+    return jones
