@@ -18,8 +18,9 @@ def wrap_axis(axis_deg: ArrayLike) -> Floats:
     >>> wrap_axis([117.18873, -90.0, 90.0, 180.0]).round(5).tolist()
     [-62.81127, 90.0, 90.0, 0.0]
     """
-    axis = np.asarray(axis_deg, dtype=np.result_type(axis_deg, np.float32))
-    return axis - 180 * np.ceil(axis / 180 - 0.5)
+    axis: Floats = np.asarray(axis_deg)
+    turns: Floats = np.ceil(axis / 180 - 0.5)
+    return axis - 180 * turns
 
 
 def axis_difference(first_deg: ArrayLike, second_deg: ArrayLike) -> Floats:

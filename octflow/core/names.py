@@ -67,3 +67,15 @@ def mosaic_name(mosaic: int, product: str, suffix: str) -> str:
     'mosaic_001_aip.nii.gz'
     """
     return f"mosaic_{mosaic:03d}_{product}{suffix}"
+
+
+def archive_name(subject: str, slice_id: int, tile: int, illumination: str, suffix: str) -> str:
+    """Name the archived copy of a raw tile, in BIDS entities.
+
+    Examples
+    --------
+    >>> archive_name("I46", 1, 12, "normal", ".nii")
+    'sub-I46_sample-slice001_chunk-0012_acq-normal_OCT.nii.gz'
+    """
+    entities = f"sub-{subject}_sample-slice{slice_id:03d}_chunk-{tile:04d}_acq-{illumination}"
+    return f"{entities}_OCT{suffix}.gz"

@@ -4,8 +4,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = "urn:octflow:record:1"
-
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -128,7 +126,7 @@ class Failure(_Part):
 class Record(_Part):
     """One attempt of one job."""
 
-    schema_: Literal["urn:octflow:record:1"] = Field(SCHEMA, alias="schema")
+    schema_: Literal["urn:octflow:record:1"] = Field("urn:octflow:record:1", alias="schema")
     """Name of this format."""
     record_id: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
     """Digest of the record without this field."""

@@ -1,6 +1,7 @@
 """NIfTI-1: arrays (Z, Y, X) in memory are the (x, y, z) of the file, same bytes, same order."""
 
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -73,17 +74,16 @@ def read_voxel_size_mm(path: Path) -> tuple[float, float, float]:
     return (float(x), float(y), float(z))
 
 
-def _open(path: Path) -> nib.Nifti1Image:
+def _open(path: Path) -> Any:  # noqa: ANN401 - nibabel is not typed
+    if not path.exists():
+        raise DataError(path, found="no file", expected="a NIfTI file")
     try:
-        image = nib.load(path)
-    except (ImageFileError, OSError, EOFError) as error:
-        if isinstance(error, OSError) and path.exists() is False:
-            raise DataError(path, found="no file", expected="a NIfTI file") from error
+        return nib.load(path)
+    except (ImageFileError, EOFError) as error:
         raise DataError(path, found=str(error), expected="a NIfTI file") from error
-    return image
 
 
-def _array_of(image: nib.Nifti1Image, path: Path) -> NDArray:
+def _array_of(image: Any, path: Path) -> NDArray:  # noqa: ANN401
     try:
         array = np.asanyarray(image.dataobj).T
     except (OSError, ValueError, EOFError) as error:

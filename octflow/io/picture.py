@@ -91,7 +91,8 @@ def coloured(array: NDArray, window: tuple[float, float], colours: str) -> NDArr
     scaled = np.clip((array - low) / (high - low), 0, 1)
     rgb = mpl.colormaps[colours](np.nan_to_num(scaled))[..., :3]
     rgb[~np.isfinite(array)] = 0
-    return np.rint(255 * rgb).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(255 * rgb).astype(np.uint8)
+    return levels
 
 
 def write_preview(path: Path, modality: str, array: NDArray) -> None:

@@ -1,0 +1,57 @@
+"""Polarisation-sensitive OCT: from raw tiles to a stacked brain. One include per stage, in data order."""
+
+from snakemake.utils import min_version
+
+from octflow.workflow.session import open_session
+
+min_version("9.25")
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+session = open_session(config, workflow.basedir)
+
+
+workdir: session.project
+
+
+pathvars:
+    mosaic="mosaic-{mosaic}",
+
+
+wildcard_constraints:
+    slice=r"\d{3,}",
+    mosaic=r"\d{3,}",
+    batch=r"\d{3,}",
+    illumination=r"[a-zA-Z][a-zA-Z0-9]*",
+    modality=r"[a-zA-Z0-9]+",
+
+
+include: "rules/ingest.smk"
+include: "rules/convert.smk"
+include: "rules/process.smk"
+include: "rules/stitch.smk"
+include: "rules/volume.smk"
+include: "rules/register.smk"
+include: "rules/stack.smk"
+
+
+rule all:
+    """Make everything that can be made from what has been acquired."""
+    default_target: True
+    input:
+        collect(rules.archive_batch.output.flag, zip, **session.archived),
+        collect(rules.process_batch.output.flag, zip, **session.batches),
+        collect(rules.stitch_enface.output.flag, mosaic=session.mosaics),
+        collect(rules.join_volumes.output.flag, mosaic=session.mosaics),
+        collect(rules.register_slice.output.flag, slice=session.slices),
+        [rules.stack_slices.output.flag] if session.slices else [],
+
+
+onsuccess:
+    session.tell()
+
+
+onerror:
+    session.tell()

@@ -1,0 +1,127 @@
+"""How tiles lie in a mosaic, and how much each counts where they overlap.
+
+Pixel p of a tile at position X lies at X + p of the mosaic. Positions are fractions of a pixel:
+a tile is brought onto the pixels of the mosaic by linear interpolation.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+Position = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One tile on the pixels of the mosaic."""
+
+    start_y: int
+    """First pixel of the mosaic that the tile reaches, along y."""
+    start_x: int
+    """Likewise along x."""
+    fraction_y: float
+    """Part of a pixel, 0 to 1, that the tile lies beyond a pixel of the mosaic."""
+    fraction_x: float
+    """Likewise along x."""
+    weight_y: NDArray[np.float32]
+    """Weights along y; the weight of a pixel is the product over the axes."""
+    weight_x: NDArray[np.float32]
+    """Weights along x."""
+
+    @property
+    def where(self) -> tuple[slice, slice]:
+        """Pixels (y, x) of the mosaic that the tile reaches."""
+        return (
+            slice(self.start_y, self.start_y + self.weight_y.size),
+            slice(self.start_x, self.start_x + self.weight_x.size),
+        )
+
+    @property
+    def weight(self) -> NDArray[np.float32]:
+        """Weights (Y, X)."""
+        return np.multiply.outer(self.weight_y, self.weight_x)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Positions of the tiles of a mosaic, and the size they share."""
+
+    positions_px: dict[int, Position]
+    """Tile id to position (x, y) in the mosaic, none negative."""
+    tile_shape: tuple[int, int]
+    """Size (n_y, n_x) of every tile."""
+    overlap_px: tuple[int, int]
+    """Extent (y, x) over which the weight rises from the rim of a tile."""
+    subpixel: bool = True
+    """Place by linear interpolation; otherwise on the nearest pixel."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Size (n_y, n_x) of the mosaic that holds every tile."""
+        x, y = (max(p[axis] for p in self.positions_px.values()) for axis in (0, 1))
+        return (math.ceil(y + self.tile_shape[0]), math.ceil(x + self.tile_shape[1]))
+
+    def placement(self, tile: int) -> Placement:
+        """Say where a tile lies and how much each of its pixels counts."""
+        x, y = self.positions_px[tile]
+        start_y, fraction_y, weight_y = self._along(y, 0)
+        start_x, fraction_x, weight_x = self._along(x, 1)
+        return Placement(start_y, start_x, fraction_y, fraction_x, weight_y, weight_x)
+
+    def _along(self, position: float, axis: int) -> tuple[int, float, NDArray[np.float32]]:
+        size = self.tile_shape[axis]
+        whole = math.floor(position) if self.subpixel else math.floor(position + 0.5)
+        fraction = position - whole if self.subpixel else 0.0
+        first = 1 if fraction else 0
+        local_px = np.arange(first, size) - fraction
+        weight = ramp_weight(local_px, size, self.overlap_px[axis])
+        return whole + first, fraction, weight
+
+
+def ramp_weight(local_px: Floats, size: int, overlap_px: int) -> NDArray[np.float32]:
+    """Return the weight along one axis: (k + 1) / (r + 1) over the overlap r, at both ends.
+
+    Parameters
+    ----------
+    local_px : (N,) array
+        Positions within the tile, fractions of a pixel allowed.
+    size : int
+        Pixels of the tile along the axis.
+    overlap_px : int
+        Overlap r with the neighbour.
+
+    Examples
+    --------
+    >>> ramp_weight(np.arange(5.0), 5, 1).tolist()
+    [0.5, 1.0, 1.0, 1.0, 0.5]
+    """
+    end_px = np.minimum(local_px + 1, size - local_px)
+    return np.minimum(end_px / (overlap_px + 1), 1).astype(np.float32)
+
+
+def resampled(tile: Floats, placement: Placement) -> Floats:
+    """Interpolate a tile linearly at the pixels of the mosaic.
+
+    Parameters
+    ----------
+    tile : (..., Y, X) array
+        NaN where there is no value; what touches such a pixel has no value either.
+    placement : Placement
+        Where the tile lies.
+
+    Returns
+    -------
+    shifted : (..., Y', X') array
+        One pixel smaller along an axis with a fractional position.
+    """
+    shifted = tile
+    if fraction := placement.fraction_y:
+        before, after = shifted[..., :-1, :], shifted[..., 1:, :]
+        shifted = after + (before - after) * tile.dtype.type(fraction)
+    if fraction := placement.fraction_x:
+        before, after = shifted[..., :-1], shifted[..., 1:]
+        shifted = after + (before - after) * tile.dtype.type(fraction)
+    return shifted

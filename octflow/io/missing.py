@@ -1,0 +1,37 @@
+"""Tiles that will never come: declared by a person, kept in the project."""
+
+import json
+from pathlib import Path
+
+from octflow.core.errors import DataError
+from octflow.core.layout import MISSING
+from octflow.io.atomic import replacing
+
+Declared = dict[tuple[int, int], str]
+
+
+def read_missing(project: Path) -> Declared:
+    """Return the reason by (mosaic, tile) of every tile declared missing.
+
+    Raises
+    ------
+    DataError
+        The file is not what `declare_missing` writes.
+    """
+    path = project / MISSING
+    if not path.exists():
+        return {}
+    try:
+        entries = json.loads(path.read_text())
+        return {(int(e["mosaic"]), int(e["tile"])): str(e["reason"]) for e in entries}
+    except (ValueError, KeyError, TypeError) as error:
+        expected = "a list of {mosaic, tile, reason}"
+        raise DataError(path, found=repr(error), expected=expected) from error
+
+
+def declare_missing(project: Path, mosaic: int, tiles: list[int], reason: str) -> None:
+    """Add tiles to those declared missing."""
+    declared = read_missing(project) | {(mosaic, tile): reason for tile in tiles}
+    entries = [{"mosaic": m, "tile": t, "reason": r} for (m, t), r in sorted(declared.items())]
+    with replacing(project / MISSING) as part:
+        part.write_text(json.dumps(entries, indent=1) + "\n")

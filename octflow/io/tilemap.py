@@ -1,0 +1,130 @@
+"""The tilemap: coordinates of the tiles of an illumination, as a Jinja2 template of YAML.
+
+Rendered with the folder of the tiles, a mosaic and a modality it lists every tile file with its
+position, which other programs can read too.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from octflow.core.errors import DataError
+from octflow.io.atomic import replacing
+
+_TEMPLATE = """\
+{{# Tile coordinates of the illumination {name}; rendered per mosaic and modality. #}}
+metadata:
+  base_dir: {{{{ base_dir }}}}
+  mosaic: {{{{ mosaic }}}}
+  modality: {{{{ modality }}}}
+  illumination: {name}
+  scan_resolution: {{{{ scan_resolution | default({resolution}) }}}}
+  tile_overlap: [{overlap}]
+tiles:
+"""
+_TILE = """\
+- tile_number: {tile}
+  filepath: {{{{ base_dir }}}}/mosaic_{{{{ "%03d" % mosaic }}}}_image_{tile:04d}_{{{{ modality }}}}.nii
+  x: {x:.4f}
+  y: {y:.4f}
+  grid: [{grid_x}, {grid_y}]
+"""
+
+
+@dataclass(frozen=True)
+class Tilemap:
+    """Where the tiles of an illumination lie."""
+
+    illumination: str
+    """Name of the illumination."""
+    scan_resolution_mm: tuple[float, float, float]
+    """Voxel size (x, y, z)."""
+    overlap_px: tuple[int, int]
+    """Overlap of neighbours (y, x), over which their weights fall."""
+    positions_px: dict[int, tuple[float, float]]
+    """Tile id to position (x, y), the smallest being 0."""
+    grid: dict[int, tuple[int, int]]
+    """Tile id to place (x, y) in the grid."""
+
+
+def write_tilemap(path: Path, tilemap: Tilemap) -> None:
+    """Write a tilemap as a template, tiles in ascending order, positions to 0.0001 px."""
+    y_px, x_px = tilemap.overlap_px
+    head = _TEMPLATE.format(
+        name=tilemap.illumination,
+        resolution=[round(size, 9) for size in tilemap.scan_resolution_mm],
+        overlap=f"{x_px}, {y_px}",
+    )
+    tiles = [
+        _TILE.format(
+            tile=tile, x=x, y=y, grid_x=tilemap.grid[tile][0], grid_y=tilemap.grid[tile][1]
+        )
+        for tile, (x, y) in sorted(tilemap.positions_px.items())
+    ]
+    with replacing(path) as part:
+        part.write_text(head + "".join(tiles))
+
+
+def render_tilemap(path: Path, *, base_dir: Path, mosaic: int, modality: str) -> str:
+    """Fill in a tilemap.
+
+    Parameters
+    ----------
+    path : Path
+        The template.
+    base_dir : Path
+        Folder of the tiles.
+    mosaic : int
+        Mosaic id.
+    modality : str
+        Modality in the names of the tiles.
+
+    Returns
+    -------
+    text : str
+        YAML with `metadata` and `tiles`.
+
+    Raises
+    ------
+    DataError
+        The file is missing, or not a template.
+    """
+    try:
+        template = jinja2.Template(path.read_text(), undefined=jinja2.StrictUndefined)
+        return template.render(base_dir=base_dir, mosaic=mosaic, modality=modality) + "\n"
+    except FileNotFoundError as error:
+        raise DataError(path, found="no file", expected="a tilemap template") from error
+    except jinja2.TemplateError as error:
+        raise DataError(path, found=str(error), expected="a tilemap template") from error
+
+
+def read_tilemap(path: Path) -> Tilemap:
+    """Read the coordinates of a tilemap.
+
+    Raises
+    ------
+    DataError
+        The file is missing, or not a tilemap.
+    """
+    text = render_tilemap(path, base_dir=Path(), mosaic=1, modality="aip")
+    try:
+        return _tilemap_of(yaml.safe_load(text))
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise DataError(path, found=found, expected="metadata and tiles of a tilemap") from error
+
+
+def _tilemap_of(plain: dict[str, Any]) -> Tilemap:
+    metadata, tiles = plain["metadata"], plain["tiles"]
+    size_x, size_y, size_z = (float(size) for size in metadata["scan_resolution"])
+    x_px, y_px = (int(r) for r in metadata["tile_overlap"])
+    return Tilemap(
+        illumination=str(metadata["illumination"]),
+        scan_resolution_mm=(size_x, size_y, size_z),
+        overlap_px=(y_px, x_px),
+        positions_px={int(t["tile_number"]): (float(t["x"]), float(t["y"])) for t in tiles},
+        grid={int(t["tile_number"]): (int(t["grid"][0]), int(t["grid"][1])) for t in tiles},
+    )

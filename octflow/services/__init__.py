@@ -1,0 +1,1 @@
+"""What runs outside the rule graph and only reads files."""

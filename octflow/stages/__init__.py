@@ -1,0 +1,1 @@
+"""One package per stage; stages meet only through files."""

@@ -1,0 +1,3 @@
+"""Take in what the microscope wrote: inventory, checksums, archive."""
+
+VERSION = 1

@@ -1,0 +1,48 @@
+"""What a slice, a mosaic, a batch is expected to hold."""
+
+from pathlib import Path
+from typing import Any
+
+from octflow.core.record import Product, TileFailure, Tiles
+
+
+def tiles_of_inventory(inventory: list[dict[str, Any]]) -> tuple[list[Product], Tiles]:
+    """Turn the inventory of a batch into products and tile states.
+
+    Parameters
+    ----------
+    inventory : list of dict
+        One entry per expected tile: `tile` and either `path`, `bytes`, `modified_s`, or `missing`,
+        the reason why there is no file.
+
+    Returns
+    -------
+    raw : list of Product
+        The files there are, identified by size and time of change: their content is read, and
+        digested, only once, when they are converted or archived.
+    tiles : Tiles
+        Which tiles are there and which were declared missing.
+
+    Examples
+    --------
+    >>> raw, tiles = tiles_of_inventory([{"tile": 1, "missing": "stage stuck"}])
+    >>> raw, tiles.missing[0].reason
+    ([], 'stage stuck')
+    """
+    there = [entry for entry in inventory if "path" in entry]
+    raw = [
+        Product(
+            id=f"stat:{entry['bytes']}-{entry['modified_s']}",
+            path=str(Path(entry["path"])),
+            bytes=entry["bytes"],
+            role="raw",
+            tile=entry["tile"],
+        )
+        for entry in there
+    ]
+    missing = [
+        TileFailure(tile=entry["tile"], reason=entry["missing"], kind="missing")
+        for entry in inventory
+        if "path" not in entry
+    ]
+    return raw, Tiles(ok=[entry["tile"] for entry in there], missing=missing)

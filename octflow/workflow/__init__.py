@@ -1,0 +1,1 @@
+"""The only part that knows Snakemake: configuration, session, adapter, records."""

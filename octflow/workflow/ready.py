@@ -1,0 +1,162 @@
+"""What can be made from what is there: batches, mosaics and slices that are complete."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from octflow.core.layout import flag
+from octflow.io.missing import read_missing
+from octflow.io.raw import RawTile, list_raw_tiles
+from octflow.workflow.config import Config
+
+Inventory = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A batch that cannot be made yet, and for which tiles."""
+
+    mosaic: int
+    batch: int
+    tiles: list[int]
+    settling: list[int]
+
+    def __str__(self) -> str:
+        """Say it to a person."""
+        parts = []
+        if self.tiles:
+            parts.append(f"tiles {self.tiles} have not arrived")
+        if self.settling:
+            parts.append(f"tiles {self.settling} are still changing")
+        return f"mosaic {self.mosaic} batch {self.batch}: {', '.join(parts)}"
+
+
+@dataclass
+class Ready:
+    """The units whose inputs are all there, as the acquisition folder and the flags show them.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    project : Path
+        Project folder.
+    raw : Path
+        Acquisition folder; only read.
+    now_s : callable
+        The clock that file times are compared with.
+    """
+
+    config: Config
+    project: Path
+    raw: Path
+    now_s: Callable[[], float] = field(default=time.time)
+
+    @cached_property
+    def raw_tiles(self) -> dict[tuple[int, int], list[RawTile]]:
+        """Raw files by logical (mosaic, tile)."""
+        shift = self.config.acquisition.slice_offset * len(self.config.experiment.illuminations)
+        found: dict[tuple[int, int], list[RawTile]] = {}
+        for tile in list_raw_tiles(self.raw):
+            if tile.name.kind == self.config.acquisition.format:
+                found.setdefault((tile.name.mosaic + shift, tile.name.tile), []).append(tile)
+        return found
+
+    @cached_property
+    def missing(self) -> dict[tuple[int, int], str]:
+        """Reasons by (mosaic, tile) of tiles declared missing."""
+        return read_missing(self.project)
+
+    @cached_property
+    def mosaics_seen(self) -> list[int]:
+        """Mosaics that have a tile, a declared hole or a folder in the project."""
+        seen = {mosaic for mosaic, _ in (*self.raw_tiles, *self.missing)}
+        seen |= {int(p.name[7:]) for p in self.project.glob("mosaic-*") if p.name[7:].isdigit()}
+        return sorted(mosaic for mosaic in seen if mosaic >= 1)
+
+    def inventory(self, mosaic: int, batch: int) -> Inventory:
+        """List the expected tiles of a batch: the file, or why there is none.
+
+        A file that was taken in earlier and has since been moved away is listed as it was:
+        clearing the acquisition disk must not undo finished work.
+        """
+        entries = [self._entry(mosaic, tile) for tile in self.config.experiment.tiles_of(batch)]
+        if any("waits" in entry for entry in entries):
+            known = self._recorded(mosaic, batch)
+            entries = [known.get(e["tile"], e) if "waits" in e else e for e in entries]
+        return entries
+
+    def _entry(self, mosaic: int, tile: int) -> dict[str, Any]:
+        files = self.raw_tiles.get((mosaic, tile), [])
+        if len(files) > 1:
+            names = " and ".join(f.path.name for f in files)
+            return {"tile": tile, "missing": f"found several files, {names}, expected one"}
+        if not files:
+            reason = self.missing.get((mosaic, tile))
+            return {"tile": tile, "missing": reason} if reason else {"tile": tile, "waits": True}
+        file = files[0]
+        if self.now_s() - file.modified_s < self.config.ingest.stable_seconds:
+            return {"tile": tile, "waits": True, "settling": True}
+        return {
+            "tile": tile,
+            "path": str(file.path),
+            "bytes": file.size_bytes,
+            "modified_s": int(file.modified_s),
+        }
+
+    def _recorded(self, mosaic: int, batch: int) -> dict[int, dict[str, Any]]:
+        path = self.project / flag("start_batch", mosaic=mosaic, batch=batch)
+        try:
+            inventory = json.loads(path.read_bytes())["parameters"]["inventory"]
+        except (OSError, ValueError, KeyError):
+            return {}
+        return {entry["tile"]: entry for entry in inventory}
+
+    @cached_property
+    def _batches(self) -> tuple[list[tuple[int, int]], list[Waiting]]:
+        ready, waiting = [], []
+        for mosaic in self.mosaics_seen:
+            for batch in self.config.experiment.batches_of(mosaic):
+                waits = [e for e in self.inventory(mosaic, batch) if "waits" in e]
+                if not waits:
+                    ready.append((mosaic, batch))
+                else:
+                    settling = [e["tile"] for e in waits if "settling" in e]
+                    absent = [e["tile"] for e in waits if "settling" not in e]
+                    waiting.append(Waiting(mosaic, batch, absent, settling))
+        return ready, waiting
+
+    @property
+    def batches(self) -> list[tuple[int, int]]:
+        """Batches (mosaic, batch) whose tiles are all there and stable, or declared missing."""
+        return self._batches[0]
+
+    @property
+    def waiting(self) -> list[Waiting]:
+        """Batches of seen mosaics that are not ready."""
+        return self._batches[1]
+
+    @cached_property
+    def mosaics(self) -> list[int]:
+        """Mosaics whose batches are all ready, and whose tile coordinates can be found."""
+        experiment = self.config.experiment
+        there = set(self.batches)
+        whole = [
+            m for m in self.mosaics_seen if all((m, b) in there for b in experiment.batches_of(m))
+        ]
+        return [m for m in whole if self.template_of(experiment.illumination_of(m).name) in whole]
+
+    @cached_property
+    def slices(self) -> list[int]:
+        """Slices whose mosaics are all ready."""
+        experiment = self.config.experiment
+        slices = {experiment.slice_of(m) for m in self.mosaics}
+        return sorted(s for s in slices if set(experiment.mosaics_of(s)) <= set(self.mosaics))
+
+    def template_of(self, illumination: str) -> int:
+        """Return the mosaic that gives the tile coordinates and the focus of an illumination."""
+        return self.config.experiment.mosaic_of(self.config.stitch.template_slice, illumination)

@@ -1,0 +1,199 @@
+"""What the rules may ask: settings, versions, wildcard values, targets."""
+
+import importlib
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+from octflow.core.layout import flag
+from octflow.workflow.config import Config, read_config
+from octflow.workflow.ready import Ready
+
+log = logging.getLogger("octflow")
+
+
+class Wildcards(Protocol):
+    """The wildcards of a job; which there are depends on the rule."""
+
+    mosaic: str
+    batch: str
+    slice: str
+    illumination: str
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Return names and values."""
+        ...
+
+
+class Session:
+    """One configured project, as the rules see it.
+
+    Methods that take `wildcards` are handed to rules as input or params functions; they return
+    wildcard values and plain values, never paths of products.
+    """
+
+    def __init__(self, config: Config, base: Path) -> None:
+        self.config = config
+        self.project = base / config.project.folder
+        self.ready = Ready(config, self.project, base / config.acquisition.folder)
+        self.pipeline = base
+
+    def settings(self, stage: str) -> dict[str, Any]:
+        """Return the section of a stage as plain values."""
+        section = {"register": "register_"}.get(stage, stage)
+        plain: dict[str, Any] = getattr(self.config, section).plain()
+        return plain
+
+    @staticmethod
+    def version(stage: str) -> int:
+        """Return the VERSION of a stage, raised whenever its products change."""
+        version: int = importlib.import_module(f"octflow.stages.{stage}").VERSION
+        return version
+
+    @property
+    def instrument(self) -> dict[str, Any]:
+        """The microscope; the path of its dispersion file is absolute."""
+        plain = self.config.instrument.plain()
+        if plain["dispersion_file"]:
+            plain["dispersion_file"] = str(self.pipeline / plain["dispersion_file"])
+        return plain
+
+    @property
+    def illuminations(self) -> list[dict[str, Any]]:
+        """The illumination table."""
+        return [row.plain() for row in self.config.experiment.illuminations]
+
+    @property
+    def reference(self) -> str:
+        """Name of the illumination that looks straight down."""
+        return min(self.config.experiment.illuminations, key=lambda row: abs(row.tilt_deg)).name
+
+    @property
+    def batches(self) -> dict[str, list[str]]:
+        """Wildcards of all batches that can be made."""
+        return {
+            "mosaic": [f"{mosaic:03d}" for mosaic, _ in self.ready.batches],
+            "batch": [f"{batch:03d}" for _, batch in self.ready.batches],
+        }
+
+    @property
+    def mosaics(self) -> list[str]:
+        """All mosaics that can be made."""
+        return [f"{mosaic:03d}" for mosaic in self.ready.mosaics]
+
+    @property
+    def slices(self) -> list[str]:
+        """All slices that can be made."""
+        return [f"{slice_id:03d}" for slice_id in self.ready.slices]
+
+    @property
+    def archived(self) -> dict[str, list[str]]:
+        """Wildcards of the batches to be archived: all, or none where archiving is off."""
+        return self.batches if self.config.ingest.archive else {"mosaic": [], "batch": []}
+
+    @property
+    def volume_modalities(self) -> list[str]:
+        """Modalities stitched as volumes."""
+        return list(self.config.volume.modalities)
+
+    def inventory(self, wildcards: Wildcards) -> list[dict[str, Any]]:
+        """Return the raw tiles of a batch; a change of them is a change of the job."""
+        return self.ready.inventory(int(wildcards.mosaic), int(wildcards.batch))
+
+    def illumination(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Return the illumination of a mosaic, or of the name, as it holds for the slice."""
+        return self.config.experiment.illumination_of(self._mosaic(wildcards)).plain()
+
+    def grid(self, wildcards: Wildcards) -> list[list[int]]:
+        """Return [tile, grid x, grid y] of every tile of a mosaic, or of a template."""
+        grid = self.config.experiment.grid_of(self._mosaic(wildcards))
+        return [[tile, x, y] for tile, (x, y) in grid.items()]
+
+    def unit(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Return the part of the sample that a job works on, as its record names it."""
+        ids = dict(wildcards.items())
+        numbers = {k: int(ids[k]) for k in ("slice", "mosaic", "batch") if k in ids}
+        texts = {k: ids[k] for k in ("illumination", "modality") if k in ids}
+        if "mosaic" in numbers:
+            numbers["slice"] = self.config.experiment.slice_of(numbers["mosaic"])
+            texts["illumination"] = self.illumination_of(wildcards)
+        return {"project": self.config.project.name, **numbers, **texts}
+
+    def slice_of(self, wildcards: Wildcards) -> str:
+        """Return the slice of a mosaic."""
+        return f"{self.config.experiment.slice_of(int(wildcards.mosaic)):03d}"
+
+    def slice_number(self, wildcards: Wildcards) -> int:
+        """Return the slice as a number."""
+        return int(wildcards.slice)
+
+    def mosaic_numbers(self, wildcards: Wildcards) -> list[int]:
+        """Return the mosaics of a slice as numbers."""
+        return self.config.experiment.mosaics_of(int(wildcards.slice))
+
+    def mosaics_of(self, wildcards: Wildcards) -> list[str]:
+        """Return the mosaics of a slice."""
+        return [f"{mosaic:03d}" for mosaic in self.mosaic_numbers(wildcards)]
+
+    def batches_of(self, wildcards: Wildcards) -> list[str]:
+        """Return the batches of a mosaic, or of the template of an illumination."""
+        batches = self.config.experiment.batches_of(self._mosaic(wildcards))
+        return [f"{batch:03d}" for batch in batches]
+
+    def template_of(self, wildcards: Wildcards) -> str:
+        """Return the mosaic that gives an illumination its coordinates and focus."""
+        return f"{self.ready.template_of(wildcards.illumination):03d}"
+
+    def illumination_of(self, wildcards: Wildcards) -> str:
+        """Return the illumination of a mosaic."""
+        return self.config.experiment.illumination_of(int(wildcards.mosaic)).name
+
+    @property
+    def reference_mosaics(self) -> list[str]:
+        """The mosaics that are stacked: the reference illumination of every ready slice."""
+        experiment = self.config.experiment
+        return [f"{experiment.mosaic_of(s, self.reference):03d}" for s in self.ready.slices]
+
+    def _mosaic(self, wildcards: Wildcards) -> int:
+        if hasattr(wildcards, "mosaic"):
+            return int(wildcards.mosaic)
+        return self.ready.template_of(wildcards.illumination)
+
+    def tell(self) -> None:
+        """Tell the person at the terminal what waits and what failed."""
+        for line in self.remarks():
+            log.warning(line)
+
+    def remarks(self) -> list[str]:
+        """Say what waits and what failed, one line each."""
+        lines = [f"waiting: {waiting}" for waiting in self.ready.waiting]
+        for rule in ("archive_batch", "convert_batch", "process_batch"):
+            for mosaic, batch in self.ready.batches:
+                path = self.project / flag(rule, mosaic=mosaic, batch=batch)
+                lines += [f"{rule} mosaic {mosaic}: {line}" for line in _failures(path)]
+        return lines
+
+
+def _failures(path: Path) -> list[str]:
+    try:
+        tiles = json.loads(path.read_bytes())["tiles"] or {}
+    except (OSError, ValueError, KeyError):
+        return []
+    return [f"tile {f['tile']} failed: {f['reason']}" for f in tiles.get("failed", [])]
+
+
+def open_session(values: dict[str, Any], base: str | Path) -> Session:
+    """Open the project that a configuration describes.
+
+    Parameters
+    ----------
+    values : dict
+        What Snakemake read from the configuration files.
+    base : path
+        Folder of the Snakefile, where relative paths start.
+    """
+    session = Session(read_config(values), Path(base).absolute())
+    session.project.mkdir(parents=True, exist_ok=True)
+    return session

@@ -1,0 +1,35 @@
+"""Stage convert: spectra to complex depth profiles.
+
+reads   raw tiles (from ingest)
+writes  complex tiles, linked where the microscope delivers them
+"""
+
+
+rule convert_batch:
+    """Reconstruct the complex tiles of a batch."""
+    input:
+        started=rules.start_batch.output.flag,
+    output:
+        flag="<mosaic>/state/batch-{batch}.complex",
+    log:
+        "<logs>/convert_batch/{mosaic}_{batch}.log",
+    benchmark:
+        "<benchmarks>/convert_batch/{mosaic}_{batch}.tsv"
+    conda:
+        "../envs/octflow.yaml"
+    threads: 1
+    resources:
+        tile_pool=1,
+        mem_mb=4000,
+        runtime=60,
+    params:
+        folder="mosaic-{mosaic}/complex",
+        illumination=session.illumination,
+        instrument=session.instrument,
+        settings=session.settings("convert"),
+        unit=session.unit,
+        version=session.version("convert"),
+    message:
+        "Reconstructing mosaic {wildcards.mosaic} batch {wildcards.batch}"
+    script:
+        "../scripts/convert/convert_batch.py"

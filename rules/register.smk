@@ -1,0 +1,41 @@
+"""Stage register: the illuminations of a slice onto each other, and 3-D fibre axes from them.
+
+reads   stitched maps of all illuminations of a slice (from stitch)
+writes  3-D axis maps, birefringence, .mat and pictures of the slice
+"""
+
+
+rule register_slice:
+    """Register the illuminations of a slice and compute its 3-D fibre axes."""
+    input:
+        stitched=collect(rules.stitch_enface.output.flag, mosaic=session.mosaics_of),
+    output:
+        flag="state/slice-{slice}.registered",
+        overview=report(
+            "qc/slice-{slice}.jpg",
+            category="4 Slices",
+            labels={"slice": "{slice}", "shows": "registration and 3-D axis"},
+        ),
+    log:
+        "<logs>/register_slice/{slice}.log",
+    benchmark:
+        "<benchmarks>/register_slice/{slice}.tsv"
+    conda:
+        "../envs/octflow.yaml"
+    threads: 1
+    resources:
+        register_pool=1,
+        mem_mb=8000,
+        runtime=120,
+    params:
+        folder="registered",
+        illuminations=session.illuminations,
+        slice_id=session.slice_number,
+        instrument=session.instrument,
+        settings=session.settings("register"),
+        unit=session.unit,
+        version=session.version("register"),
+    message:
+        "Registering slice {wildcards.slice}"
+    script:
+        "../scripts/register/register_slice.py"

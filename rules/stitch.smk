@@ -1,0 +1,91 @@
+"""Stage stitch: tile coordinates, and en-face maps of whole mosaics.
+
+reads   en-face maps of tiles (from process)
+writes  one coordinate template per illumination; stitched maps and the tissue mask per mosaic
+"""
+
+
+rule find_tilemap:
+    """Find the coordinates of the tiles of an illumination."""
+    input:
+        processed=collect(
+            rules.process_batch.output.flag,
+            mosaic=session.template_of,
+            batch=session.batches_of,
+        ),
+    output:
+        flag="state/tilemap-{illumination}.found",
+        tilemap="tilemap-{illumination}.j2",
+        picture=report(
+            "qc/tilemap-{illumination}.jpg",
+            category="2 Mosaics",
+            subcategory="Coordinates",
+            labels={"illumination": "{illumination}", "shows": "tile coordinates"},
+        ),
+    log:
+        "<logs>/find_tilemap/{illumination}.log",
+    benchmark:
+        "<benchmarks>/find_tilemap/{illumination}.tsv"
+    conda:
+        "../envs/octflow.yaml"
+    threads: 1
+    resources:
+        stitch_pool=1,
+        mem_mb=4000,
+        runtime=60,
+    params:
+        folder="tilemap-{illumination}",
+        illumination=session.illumination,
+        grid=session.grid,
+        instrument=session.instrument,
+        settings=session.settings("stitch"),
+        unit=session.unit,
+        version=session.version("stitch"),
+    message:
+        "Finding the tile coordinates of illumination {wildcards.illumination}"
+    script:
+        "../scripts/stitch/find_tilemap.py"
+
+
+rule stitch_enface:
+    """Stitch the en-face maps of a mosaic."""
+    input:
+        processed=collect(
+            rules.process_batch.output.flag,
+            batch=session.batches_of,
+            allow_missing=True,
+        ),
+        found=collect(
+            rules.find_tilemap.output.flag,
+            illumination=session.illumination_of,
+        ),
+    output:
+        flag="<mosaic>/state/mosaic-{mosaic}.stitched",
+        overview=report(
+            "<mosaic>/qc/enface.jpg",
+            category="2 Mosaics",
+            subcategory="En-face maps",
+            labels={"mosaic": "{mosaic}", "shows": "stitched maps"},
+        ),
+    log:
+        "<logs>/stitch_enface/{mosaic}.log",
+    benchmark:
+        "<benchmarks>/stitch_enface/{mosaic}.tsv"
+    conda:
+        "../envs/octflow.yaml"
+    threads: 1
+    resources:
+        stitch_pool=1,
+        mem_mb=8000,
+        runtime=60,
+    params:
+        folder="mosaic-{mosaic}/stitched",
+        illumination=session.illumination,
+        instrument=session.instrument,
+        settings=session.settings("stitch"),
+        unit=session.unit,
+        version=session.version("stitch"),
+    message:
+        "Stitching the maps of mosaic {wildcards.mosaic}"
+    script:
+        "../scripts/stitch/stitch_enface.py"

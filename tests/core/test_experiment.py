@@ -1,0 +1,62 @@
+import pytest
+from pydantic import ValidationError
+
+from octflow.core.errors import SettingsError
+from octflow.core.experiment import Experiment, GridOverride, Illumination
+
+TABLE = Experiment(
+    grid_size_y=3,
+    illuminations=(
+        Illumination(
+            name="normal",
+            grid_size_x=2,
+            overrides=(GridOverride(first_slice=2, last_slice=3, grid_size_x=4),),
+        ),
+        Illumination(name="tilted", grid_size_x=3, tilt_deg=-15),
+        Illumination(name="tiltPos", grid_size_x=3, tilt_deg=15),
+    ),
+)
+
+
+def test_mosaics_run_through_the_whole_experiment():
+    assert [TABLE.slice_of(m) for m in range(1, 8)] == [1, 1, 1, 2, 2, 2, 3]
+    assert TABLE.mosaics_of(2) == [4, 5, 6]
+    assert TABLE.mosaic_of(2, "tiltPos") == 6
+
+
+def test_a_batch_is_a_grid_column():
+    assert [TABLE.batch_of(t) for t in (1, 3, 4)] == [1, 1, 2]
+    assert TABLE.tiles_of(2) == [4, 5, 6]
+
+
+def test_the_grid_may_change_between_slices():
+    assert TABLE.illumination_of(1).grid_size_x == 2
+    assert TABLE.illumination_of(4).grid_size_x == 4
+    assert TABLE.batches_of(4) == [1, 2, 3, 4]
+
+
+def test_snake_by_columns_is_the_published_order():
+    grid = Experiment(
+        grid_size_y=28, illuminations=(Illumination(name="n", grid_size_x=5),)
+    ).grid_of(1)
+    top = [t for t, (x, y) in sorted(grid.items(), key=lambda item: item[1]) if y == 0]
+    assert top == [28, 29, 84, 85, 140]
+
+
+@pytest.mark.parametrize("grid_type", ["snake-by-rows", "column-by-column", "row-by-row"])
+@pytest.mark.parametrize("start", ["up-right", "up-left", "down-right", "down-left"])
+def test_every_order_visits_every_place_once_and_starts_in_its_corner(grid_type, start):
+    grid = TABLE.model_copy(update={"grid_type": grid_type, "grid_start": start}).grid_of(2)
+    assert sorted(grid.values()) == [(x, y) for x in range(3) for y in range(3)]
+    assert grid[1] == (2 if "left" in start else 0, 2 if "up" in start else 0)
+
+
+def test_two_illuminations_of_one_name_are_refused():
+    row = Illumination(name="normal", grid_size_x=1)
+    with pytest.raises((SettingsError, ValidationError), match="distinct names"):
+        Experiment(illuminations=(row, row))
+
+
+def test_unknown_keys_are_refused():
+    with pytest.raises(ValidationError, match="tilt"):
+        Illumination(name="normal", grid_size_x=1, tilt=3)

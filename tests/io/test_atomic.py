@@ -1,0 +1,29 @@
+import pytest
+
+from octflow.io.atomic import replacing
+
+
+def test_a_file_appears_only_when_the_block_succeeds(tmp_path):
+    path = tmp_path / "deep" / "file.txt"
+    with replacing(path) as part:
+        part.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+
+
+def test_a_failed_block_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(FileNotFoundError), replacing(path) as part:
+        part.with_name("nowhere").rename(part.write_text("half") and path)
+    assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
+    assert path.read_text() == "old"
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    path = tmp_path / "store"
+    for content in ("one", "two"):
+        with replacing(path) as part:
+            part.mkdir()
+            (part / content).touch()
+    assert [p.name for p in path.iterdir()] == ["two"]

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from octflow.core.errors import DataError
+from octflow.io.raw import (
+    check_raw_size,
+    expected_bytes,
+    list_raw_tiles,
+    pack_12bit,
+    read_complex_tile,
+    read_raw_bytes,
+    spectra_of,
+    unpack_12bit,
+    write_complex_tile,
+)
+
+N_X, N_Y = 3, 2
+
+
+@pytest.fixture
+def counts():
+    return np.random.default_rng(0).integers(0, 4096, (N_Y, 2, N_X, 2048), dtype=np.uint16)
+
+
+def test_12bit_golden_bytes():
+    packed = np.frombuffer(bytes.fromhex("FF1F00BC3A12"), np.uint8)
+    assert unpack_12bit(packed).tolist() == [4095, 1, 2748, 291]
+
+
+def test_packing_is_undone_by_unpacking(counts):
+    np.testing.assert_array_equal(unpack_12bit(pack_12bit(counts)), counts.ravel())
+
+
+@pytest.mark.parametrize("kind", ["spectral", "spectral_12bit"])
+def test_spectra_are_stored_by_b_line_channel_a_line_and_sample(counts, kind, tmp_path):
+    path = tmp_path / "tile"
+    body = counts.tobytes() if kind == "spectral" else pack_12bit(counts).tobytes()
+    path.write_bytes((bytes(352) if kind == "spectral" else b"") + body)
+    check_raw_size(path, kind, N_X, N_Y)
+    np.testing.assert_array_equal(spectra_of(read_raw_bytes(path), kind, N_X, N_Y), counts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"), [("spectral", 1003520352), ("spectral_12bit", 752640000)]
+)
+def test_expected_sizes_are_the_published_ones(kind, size):
+    assert expected_bytes(kind, 350, 350) == size
+
+
+@pytest.mark.parametrize("size", [0, 352, 49503, 49505])
+def test_a_file_of_another_size_is_refused_with_both_numbers(size, tmp_path):
+    path = tmp_path / "tile.nii"
+    path.write_bytes(bytes(size))
+    with pytest.raises(DataError, match=rf"tile.nii: found {size} bytes, expected 49504 bytes"):
+        check_raw_size(path, "spectral", N_X, N_Y)
+
+
+def test_complex_tiles_are_four_blocks_along_x_deep_first(tmp_path):
+    rng = np.random.default_rng(1)
+    jones = rng.normal(size=(2, 5, N_Y, N_X, 2)).astype(np.float32).view(np.complex64)[..., 0]
+    write_complex_tile(tmp_path / "c.nii", jones, voxel_size_mm=(0.01, 0.01, 0.0025))
+    np.testing.assert_array_equal(read_complex_tile(tmp_path / "c.nii", N_X, N_Y), jones)
+    stored = np.fromfile(tmp_path / "c.nii", np.float32)[88:].reshape(5, N_Y, 4 * N_X)
+    np.testing.assert_array_equal(stored[0, :, 3 : 2 * 3], jones[0, -1].imag)
+    np.testing.assert_array_equal(stored[-1, :, 9:], jones[1, 0].imag)
+
+
+def test_a_complex_tile_of_another_shape_is_refused(tmp_path):
+    jones = np.zeros((2, 5, N_Y, N_X), np.complex64)
+    write_complex_tile(tmp_path / "c.nii", jones, voxel_size_mm=(1, 1, 1))
+    with pytest.raises(DataError, match=r"found shape \(12, 2, 5\), expected \(16, 2, n_z\)"):
+        read_complex_tile(tmp_path / "c.nii", 4, N_Y)
+
+
+def test_only_raw_tiles_are_listed(tmp_path):
+    for name in ("mosaic_001_image_0002_spectral_0001.nii", "notes.txt", ".part-1-x.nii"):
+        (tmp_path / name).touch()
+    assert [t.name.tile for t in list_raw_tiles(tmp_path)] == [2]
+    assert list(list_raw_tiles(tmp_path / "not-there-yet")) == []
