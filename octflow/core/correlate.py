@@ -156,7 +156,15 @@ class _Surface:
         to_y = np.exp(2j * np.pi * (lag_y + steps[:, None]) * freq_y)
         to_x = np.exp(2j * np.pi * freq_x * (lag_x + steps[None, :])) * twice
         numerator = (to_y @ self.spectrum @ to_x).real / (self.size[0] * self.size[1])
-        return numerator / self.norm[lag_y + self.search_px, lag_x + self.search_px]
+        return numerator / self._norm_around(lag_y + self.search_px, lag_x + self.search_px, steps)
+
+    def _norm_around(self, i: int, j: int, steps: Floats) -> Floats:
+        """Interpolate the norm: held constant, it would favour larger overlaps."""
+        patch = self.norm[i - 1 : i + 2, j - 1 : j + 2]
+        patch = np.where(np.isfinite(patch), patch, self.norm[i, j])
+        linear = np.maximum(1 - np.abs(steps[:, None] - np.arange(-1, 2)), 0)
+        norm: Floats = linear @ patch @ linear.T
+        return norm
 
 
 def _vertex(fine: Floats) -> tuple[tuple[float, float], float, tuple[float, float, float]]:

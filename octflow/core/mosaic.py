@@ -5,6 +5,7 @@ a tile is brought onto the pixels of the mosaic by linear interpolation.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,13 @@ class Layout:
         """Size (n_y, n_x) of the mosaic that holds every tile."""
         x, y = (max(p[axis] for p in self.positions_px.values()) for axis in (0, 1))
         return (math.ceil(y + self.tile_shape[0]), math.ceil(x + self.tile_shape[1]))
+
+    def counted(self, tiles: Iterable[int]) -> NDArray[np.uint8]:
+        """Count the tiles (Y, X) among `tiles` that reach each pixel."""
+        count = np.zeros(self.shape, np.uint8)
+        for tile in tiles:
+            count[self.placement(tile).where] += 1
+        return count
 
     def placement(self, tile: int) -> Placement:
         """Say where a tile lies and how much each of its pixels counts."""

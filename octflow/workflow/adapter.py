@@ -98,11 +98,14 @@ def _attempt(function: Callable[..., Outcome], snakemake: Any) -> Attempt:  # no
         flags=[Path(path) for path in snakemake.input],
         parameters=parameters,
         stage_version=snakemake.params.version,
-        pool=next(
-            (name[:-5] for name, _ in snakemake.resources.items() if name.endswith("_pool")), "-"
-        ),
+        pool=_pool(dict(snakemake.resources.items())),
         threads=snakemake.threads,
     )
+
+
+def _pool(resources: dict[str, Any]) -> str:
+    """Name the pool of a job: its one resource that ends in _pool."""
+    return next(name.removesuffix("_pool") for name in resources if name.endswith("_pool"))
 
 
 def _set_up_logging(path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from octflow.core.layout import flag
+from octflow.workflow.alive import join_runs
 from octflow.workflow.config import Config, read_config
 from octflow.workflow.ready import Ready
 
@@ -39,6 +40,7 @@ class Session:
         self.project = base / config.project.folder
         self.ready = Ready(config, self.project, base / config.acquisition.folder)
         self.pipeline = base
+        self.alive: int | None = None
 
     def settings(self, stage: str) -> dict[str, Any]:
         """Return the section of a stage as plain values."""
@@ -195,5 +197,5 @@ def open_session(values: dict[str, Any], base: str | Path) -> Session:
         Folder of the Snakefile, where relative paths start.
     """
     session = Session(read_config(values), Path(base).absolute())
-    session.project.mkdir(parents=True, exist_ok=True)
+    session.alive = join_runs(session.project)
     return session

@@ -1,0 +1,67 @@
+# The list of verbs. `make demo` and `make test` need nothing but Python 3.11 and this folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.PHONY: help install demo simulate accuracy dag report format lint types test test-fast generated clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/octflow setup
+	touch $@
+
+install: $(VENV)/installed  ## make the environment in .venv and make the profiles known
+
+simulate: install  ## simulate the demo acquisition
+	$(BIN)/octflow simulate $(DEMO)
+
+demo: simulate  ## reconstruct a simulated brain and say where the pictures are
+	$(BIN)/snakemake --profile demo
+	$(MAKE) --no-print-directory report accuracy
+	@echo
+	@echo "Pictures:"
+	@find $(DEMO)/project -name '*.jpg' -not -name '.*' | sort | sed 's/^/  /'
+	@echo "Report:     $(DEMO)/report.html"
+	@echo "Again:      . $(BIN)/activate && snakemake --profile zircon"
+
+accuracy: install  ## compare the demo with its truth
+	$(BIN)/octflow accuracy $(DEMO)
+
+report: install  ## write the HTML report of the demo
+	$(BIN)/snakemake --profile demo --report $(abspath $(DEMO))/report.html
+
+dag: install  ## draw the rule graph and the job graph into build/
+	scripts/draw-graphs $(BIN)/snakemake build
+
+format: install  ## format everything
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile rules
+
+lint: install  ## check style, imports, rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/lint-imports
+	$(BIN)/snakemake --lint
+
+types: install  ## check types
+	$(BIN)/mypy
+
+generated: install  ## rewrite the generated configuration files
+	$(BIN)/octflow config --write config
+
+test-fast: install  ## run the tests that take no real run of the workflow
+	$(BIN)/pytest -m 'not slow' -n 2
+
+test: lint types  ## run all checks
+	$(BIN)/pytest -n 2
+
+clean:  ## remove the demo's results and what was built; never the simulated raw tiles
+	rm -rf $(DEMO)/project $(DEMO)/report.html build

@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from octflow.cli.cmd_simulate import config_of
+from octflow.core.errors import SettingsError
+from octflow.simulate.presets import preset
+from octflow.workflow.config import default_yaml, json_schema, read_config
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("config.default.yaml", default_yaml), ("schema.json", json_schema)]
+)
+def test_generated_files_are_in_step_with_the_models(name, text):
+    assert (CONFIG / name).read_text() == text(), "run `make generated`"
+
+
+def test_the_defaults_are_a_configuration():
+    assert read_config(yaml.safe_load(default_yaml())) == read_config({})
+
+
+def test_the_shipped_configuration_describes_the_demo():
+    shipped = read_config(yaml.safe_load((CONFIG / "config.yaml").read_text()))
+    simulated = read_config(config_of(preset("demo"), CONFIG.parent / "demo"))
+    assert shipped.experiment == simulated.experiment
+    assert shipped.volume == simulated.volume
+    assert shipped.instrument.cameras == simulated.instrument.cameras
+    assert shipped.project.slice_thickness_um == simulated.project.slice_thickness_um
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"stitch": {"search_pixels": 3}}, r"stitch.search_pixels: found 3"),
+        ({"instrument": {"wavelength_um": "red"}}, r"instrument.wavelength_um: found 'red'"),
+        ({"experiment": {"grid_size_y": 0}}, r"experiment.grid_size_y: found 0"),
+    ],
+)
+def test_a_wrong_key_type_or_value_is_named(values, message):
+    with pytest.raises(SettingsError, match=message):
+        read_config(values)
+
+
+def test_every_setting_is_described():
+    schema = json.loads(json_schema())
+    bare = [
+        f"{model}.{name}"
+        for model, entry in schema["$defs"].items()
+        for name, field in entry.get("properties", {}).items()
+        if "description" not in field
+    ]
+    assert bare == []

@@ -1,0 +1,117 @@
+import json
+import os
+
+import pytest
+
+from octflow.core.layout import flag
+from octflow.io.missing import declare_missing
+from octflow.workflow.config import read_config
+from octflow.workflow.ready import Ready
+
+ROWS = [
+    {"name": "normal", "grid_size_x": 2},
+    {"name": "tilted", "grid_size_x": 1, "tilt_deg": -15},
+]
+CONFIG = read_config({"experiment": {"grid_size_y": 2, "illuminations": ROWS}})
+NOW_S = 1_000_000.0
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """An acquisition folder, and what is ready in it."""
+
+    class Bench:
+        raw = tmp_path / "raw"
+        project = tmp_path / "project"
+        config = CONFIG
+
+        def arrive(self, mosaic, tiles, age_s=100):
+            self.raw.mkdir(exist_ok=True)
+            for tile in tiles:
+                path = self.raw / f"mosaic_{mosaic:03d}_image_{tile:04d}_spectral_{tile:04d}.nii"
+                path.write_bytes(b"1234")
+                os.utime(path, (NOW_S - age_s,) * 2)
+
+        @property
+        def ready(self):
+            return Ready(self.config, self.project, self.raw, now_s=lambda: NOW_S)
+
+    return Bench()
+
+
+def test_nothing_is_ready_before_the_first_tile(bench):
+    assert (bench.ready.batches, bench.ready.mosaics, bench.ready.slices) == ([], [], [])
+
+
+def test_a_batch_is_ready_when_its_last_tile_is_there(bench):
+    bench.arrive(1, [1])
+    assert bench.ready.batches == []
+    bench.arrive(1, [2, 3])
+    assert bench.ready.batches == [(1, 1)]
+    assert [str(w) for w in bench.ready.waiting] == ["mosaic 1 batch 2: tiles [4] have not arrived"]
+
+
+def test_a_tile_that_is_still_changing_is_waited_for(bench):
+    bench.arrive(2, [1])
+    bench.arrive(2, [2], age_s=5)
+    assert bench.ready.batches == []
+    assert str(bench.ready.waiting[0]) == "mosaic 2 batch 1: tiles [2] are still changing"
+
+
+def test_mosaics_and_slices_follow_their_batches(bench):
+    bench.arrive(1, [1, 2, 3, 4])
+    assert (bench.ready.mosaics, bench.ready.slices) == ([1], [])
+    bench.arrive(2, [1, 2])
+    assert (bench.ready.mosaics, bench.ready.slices) == ([1, 2], [1])
+
+
+def test_a_mosaic_waits_for_the_slice_that_gives_the_coordinates(bench):
+    bench.arrive(3, [1, 2, 3, 4])
+    assert bench.ready.batches == [(3, 1), (3, 2)]
+    assert bench.ready.mosaics == []
+
+
+def test_a_declared_hole_counts_as_there_and_keeps_its_reason(bench):
+    bench.arrive(2, [1])
+    declare_missing(bench.project, 2, [2], "laser off")
+    assert bench.ready.batches == [(2, 1)]
+    assert bench.ready.inventory(2, 1)[1] == {"tile": 2, "missing": "laser off"}
+
+
+def test_two_files_for_one_tile_are_a_hole_that_names_both(bench):
+    bench.arrive(2, [1, 2])
+    (bench.raw / "mosaic_002_image_0002_spectral_0099.nii").write_bytes(b"5678")
+    missing = bench.ready.inventory(2, 1)[1]["missing"]
+    assert "spectral_0002.nii" in missing
+    assert "spectral_0099.nii" in missing
+
+
+def test_a_file_moved_away_after_it_was_taken_in_changes_nothing(bench):
+    bench.arrive(2, [1, 2])
+    inventory = bench.ready.inventory(2, 1)
+    path = bench.project / flag("start_batch", mosaic=2, batch=1)
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"parameters": {"inventory": inventory}}))
+    next(bench.raw.iterdir()).unlink()
+    assert bench.ready.inventory(2, 1) == inventory
+    assert bench.ready.batches == [(2, 1)]
+
+
+def test_a_rewritten_tile_changes_the_inventory(bench):
+    bench.arrive(2, [1, 2])
+    before = bench.ready.inventory(2, 1)
+    bench.arrive(2, [2], age_s=50)
+    assert bench.ready.inventory(2, 1) != before
+
+
+def test_restarted_numbering_is_shifted_to_logical_ids(bench):
+    acquisition = CONFIG.acquisition.model_copy(update={"slice_offset": 2})
+    bench.config = CONFIG.model_copy(update={"acquisition": acquisition})
+    bench.arrive(2, [1, 2])
+    assert bench.ready.batches == [(6, 1)]
+
+
+def test_other_formats_in_the_folder_are_left_alone(bench):
+    bench.arrive(2, [1, 2])
+    (bench.raw / "mosaic_002_image_0002_processed.nii").write_bytes(b"5678")
+    assert "path" in bench.ready.inventory(2, 1)[1]

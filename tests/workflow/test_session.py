@@ -1,0 +1,52 @@
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from octflow.workflow.session import open_session
+
+
+@pytest.fixture
+def session(tmp_path):
+    return open_session({"project": {"folder": "results", "name": "I46"}}, tmp_path)
+
+
+def job(**wildcards):
+    return SimpleNamespace(**wildcards, items=wildcards.items)
+
+
+def test_relative_folders_start_at_the_snakefile(session, tmp_path):
+    assert session.project == tmp_path / "results"
+    assert session.project.is_dir()
+
+
+def test_a_unit_names_slice_and_illumination_of_a_mosaic(session):
+    unit = session.unit(job(mosaic="004", batch="002"))
+    expected = {"project": "I46", "mosaic": 4, "batch": 2, "slice": 2, "illumination": "tilted"}
+    assert unit == expected
+
+
+def test_params_are_plain_values(session):
+    plain = {
+        "settings": session.settings("register"),
+        "instrument": session.instrument,
+        "illuminations": session.illuminations,
+        "grid": session.grid(job(illumination="normal")),
+        "version": session.version("stitch"),
+    }
+    assert eval(repr(plain)) == plain
+
+
+def test_the_dispersion_file_is_found_from_the_snakefile(tmp_path):
+    session = open_session({"instrument": {"dispersion_file": "d.dat"}}, tmp_path)
+    assert session.instrument["dispersion_file"] == str(tmp_path / "d.dat")
+
+
+def test_parsing_the_workflow_does_not_import_numerics():
+    code = (
+        "import sys, octflow.workflow.session;"
+        "print('scipy' in sys.modules, 'numba' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
