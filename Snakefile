@@ -16,16 +16,12 @@ session = open_session(config, workflow.basedir)
 workdir: session.project
 
 
-pathvars:
-    mosaic="mosaic-{mosaic}",
-
-
 wildcard_constraints:
-    slice=r"\d{3,}",
-    mosaic=r"\d{3,}",
-    batch=r"\d{3,}",
+    slice=r"\d\d\d+",
+    mosaic=r"\d\d\d+",
+    batch=r"\d\d\d+",
     illumination=r"[a-zA-Z][a-zA-Z0-9]*",
-    modality=r"[a-zA-Z0-9]+",
+    modality="dBI|R3D|O3D",
 
 
 include: "rules/ingest.smk"

@@ -10,7 +10,7 @@ rule convert_batch:
     input:
         started=rules.start_batch.output.flag,
     output:
-        flag="<mosaic>/state/batch-{batch}.complex",
+        flag="mosaic-{mosaic}/state/batch-{batch}.complex",
     log:
         "<logs>/convert_batch/{mosaic}_{batch}.log",
     benchmark:
@@ -20,7 +20,7 @@ rule convert_batch:
     threads: 1
     resources:
         tile_pool=1,
-        mem_mb=4000,
+        mem_mb=6000,
         runtime=60,
     params:
         folder="mosaic-{mosaic}/complex",

@@ -35,7 +35,7 @@ rule start_mosaic:
     input:
         slice_started=collect(rules.start_slice.output.flag, slice=session.slice_of),
     output:
-        flag="<mosaic>/state/mosaic-{mosaic}.started",
+        flag="mosaic-{mosaic}/state/mosaic-{mosaic}.started",
     log:
         "<logs>/start_mosaic/{mosaic}.log",
     benchmark:
@@ -63,7 +63,7 @@ rule start_batch:
     input:
         mosaic_started=rules.start_mosaic.output.flag,
     output:
-        flag="<mosaic>/state/batch-{batch}.started",
+        flag="mosaic-{mosaic}/state/batch-{batch}.started",
     log:
         "<logs>/start_batch/{mosaic}_{batch}.log",
     benchmark:
@@ -92,7 +92,7 @@ rule archive_batch:
     input:
         started=rules.start_batch.output.flag,
     output:
-        flag="<mosaic>/state/batch-{batch}.archived",
+        flag="mosaic-{mosaic}/state/batch-{batch}.archived",
     log:
         "<logs>/archive_batch/{mosaic}_{batch}.log",
     benchmark:

@@ -10,9 +10,9 @@ rule process_batch:
     input:
         converted=rules.convert_batch.output.flag,
     output:
-        flag="<mosaic>/state/batch-{batch}.processed",
+        flag="mosaic-{mosaic}/state/batch-{batch}.processed",
         overview=report(
-            "<mosaic>/qc/batch-{batch}.jpg",
+            "mosaic-{mosaic}/qc/batch-{batch}.jpg",
             category="1 Tiles",
             subcategory="Mosaic {mosaic}",
             labels={"batch": "{batch}", "shows": "tiles"},

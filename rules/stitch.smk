@@ -60,9 +60,9 @@ rule stitch_enface:
             illumination=session.illumination_of,
         ),
     output:
-        flag="<mosaic>/state/mosaic-{mosaic}.stitched",
+        flag="mosaic-{mosaic}/state/mosaic-{mosaic}.stitched",
         overview=report(
-            "<mosaic>/qc/enface.jpg",
+            "mosaic-{mosaic}/qc/enface.jpg",
             category="2 Mosaics",
             subcategory="En-face maps",
             labels={"mosaic": "{mosaic}", "shows": "stitched maps"},

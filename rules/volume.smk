@@ -64,9 +64,9 @@ rule stitch_volume:
         ),
         stitched=rules.stitch_enface.output.flag,
     output:
-        flag="<mosaic>/state/mosaic-{mosaic}.{modality}_stitched",
+        flag="mosaic-{mosaic}/state/mosaic-{mosaic}.{modality}_stitched",
         overview=report(
-            "<mosaic>/qc/volume-{modality}.jpg",
+            "mosaic-{mosaic}/qc/volume-{modality}.jpg",
             category="3 Volumes",
             subcategory="Mosaic {mosaic}",
             labels={"modality": "{modality}", "shows": "orthogonal cuts"},
@@ -105,7 +105,7 @@ rule join_volumes:
             allow_missing=True,
         ),
     output:
-        flag="<mosaic>/state/mosaic-{mosaic}.volume_stitched",
+        flag="mosaic-{mosaic}/state/mosaic-{mosaic}.volume_stitched",
     log:
         "<logs>/join_volumes/{mosaic}.log",
     benchmark:

@@ -61,7 +61,11 @@ def arguments(function: Callable[..., Outcome], snakemake: Any) -> dict[str, Any
     """Return the keyword arguments of a stage function from the parts of a job."""
     wanted = inspect.signature(function).parameters
     files = {**dict(snakemake.input.items()), **dict(snakemake.output.items())}
-    values = {name: _paths(value) for name, value in files.items()}
+    values = {
+        name: _paths(value, wanted[name].annotation)
+        for name, value in files.items()
+        if name in wanted
+    }
     values |= {
         name: _validated(value, wanted[name].annotation)
         for name, value in snakemake.params.items()
@@ -69,11 +73,13 @@ def arguments(function: Callable[..., Outcome], snakemake: Any) -> dict[str, Any
     }
     if "threads" in wanted:
         values["threads"] = snakemake.threads
-    return {name: value for name, value in values.items() if name not in RESERVED}
+    return values
 
 
-def _paths(value: Any) -> Path | list[Path]:  # noqa: ANN401
-    return Path(value) if isinstance(value, str) else [Path(v) for v in value]
+def _paths(value: Any, annotation: Any) -> Path | list[Path]:  # noqa: ANN401
+    """Give a path, or a list of paths; Snakemake makes lists of one from collected inputs."""
+    paths = [Path(value)] if isinstance(value, str) else [Path(v) for v in value]
+    return paths[0] if annotation is Path else paths
 
 
 def _validated(value: Any, annotation: Any) -> Any:  # noqa: ANN401

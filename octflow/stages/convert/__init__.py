@@ -1,0 +1,3 @@
+"""Turn spectra into complex depth profiles."""
+
+VERSION = 1

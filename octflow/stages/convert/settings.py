@@ -1,0 +1,20 @@
+"""Section `convert` of the configuration."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from octflow.core.settings import Settings
+
+
+class ConvertSettings(Settings):
+    """How spectra become complex depth profiles."""
+
+    window: Literal["none", "hann"] = "none"
+    """Taper over the spectrum: hann lowers the side lobes of bright interfaces, blurs depth."""
+    full_scale_counts: int = Field(4095, ge=1, le=65535)
+    """Camera count from which a sample is saturated."""
+    max_saturated_fraction: float = Field(0.001, ge=0, le=1)
+    """Share of saturated samples above which a tile carries a warning."""
+    max_failed_tiles: int = Field(5, ge=0)
+    """Tiles of a batch that may fail before the batch counts as failed."""
