@@ -21,10 +21,10 @@ def command(folder: Path) -> None:
     name_length = max(len(row.name) for row in rows)
     click.echo(f"{'quantity':{name_length}}  {'found':>8}  {'bound':>8}  unit      limited by")
     for row in rows:
-        sign = " " if row.good else "!"
+        sign = " " if row.passed else "!"
         click.echo(
             f"{row.name:{name_length}}  {row.value:8.3g}{sign} {row.bound:8.3g}  "
             f"{row.unit:8}  {row.limit}"
         )
-    if not all(row.good for row in rows):
+    if not all(row.passed for row in rows):
         sys.exit(1)

@@ -39,7 +39,7 @@ def _tiny() -> Simulation:
             illuminations=tuple(
                 # Tissue leaks into the mean over so few A-lines, and with it into the agar.
                 row.model_copy(update={"mask_threshold_db": 65.0})
-                for row in (_normal(2, 24, 0.3), _tilted(2, (20, 24), 0.25))
+                for row in (_normal(2, 32, 0.4), _tilted(2, (28, 32), 0.4))
             ),
         ),
         view_shift_px=(1.5, -1.0),

@@ -1,0 +1,127 @@
+"""From the maps of all views of a slice to its field of 3-D fibre axes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octflow.stages.register.axis3d import axis_and_birefringence, half_vectors
+from octflow.stages.register.views import solve_field
+from octflow.stages.register.warp import smooth_dyad, warp_axis, warp_scalar
+
+Floats = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class View:
+    """The maps (Y, X) of one illumination of a slice."""
+
+    name: str
+    """Illumination."""
+    tilt_deg: float
+    """Tilt of the beam about y."""
+    image: Floats
+    """Map that registration compares; NaN where nothing was seen."""
+    birefringence: Floats
+    """Apparent birefringence."""
+    axis_deg: Floats
+    """Apparent azimuth, from +x towards +y."""
+    valid: Mask
+    """Tissue with finite values."""
+
+
+@dataclass(frozen=True)
+class FibreField:
+    """3-D fibre axes of a slice on the pixels of the fixed view."""
+
+    axis: Floats
+    """(3, Y, X) unit vectors (x, y, z), z deeper; 0 where not valid."""
+    birefringence: Floats
+    """(Y, X) true birefringence; NaN where not valid."""
+    valid: Mask
+    """(Y, X): seen by enough views, and birefringent."""
+    misfit: Floats
+    """(Y, X) root mean square of what the views contradict each other, in sqrt(birefringence)."""
+    noise: float
+    """The same for the whole slice, robustly."""
+
+
+def warped_view(view: View, matrix: NDArray, shape: tuple[int, int], rotation_deg: float) -> View:
+    """Bring a view onto the pixels of another one.
+
+    Parameters
+    ----------
+    view : View
+        Moving view.
+    matrix : (2, 3) array
+        Fixed pixel (x, y, 1) to moving pixel (x, y).
+    shape : (2,) ints
+        Size (Y, X) of the fixed view.
+    rotation_deg : float
+        Rotation part of the matrix.
+    """
+    birefringence, valid = warp_scalar(view.birefringence, view.valid, matrix, shape)
+    axis_deg, _ = warp_axis(
+        view.axis_deg, view.birefringence, view.valid, matrix, shape, rotation_deg=rotation_deg
+    )
+    image, seen = warp_scalar(view.image, np.isfinite(view.image), matrix, shape)
+    return replace(
+        view,
+        image=np.where(seen, image, np.nan),
+        birefringence=birefringence,
+        axis_deg=axis_deg,
+        valid=valid,
+    )
+
+
+def smoothed_view(view: View, sigma_px: float) -> View:
+    """Average birefringence and axis of a view over the tissue around each pixel."""
+    birefringence, axis_deg = smooth_dyad(
+        view.birefringence, view.axis_deg, view.valid, sigma_px=sigma_px
+    )
+    return replace(view, birefringence=birefringence, axis_deg=axis_deg)
+
+
+def fibre_field(views: Sequence[View], weights: Sequence[float]) -> FibreField:
+    """Solve for the 3-D axis wherever at least two views see tissue.
+
+    Parameters
+    ----------
+    views : sequence of View
+        On the same pixels.
+    weights : sequence of float
+        Weight of each view.
+
+    Returns
+    -------
+    field : FibreField
+        Axes and birefringence.
+
+    Raises
+    ------
+    EstimateError
+        The tilts are too much alike.
+    """
+    w, cost, noise = solve_field(
+        np.stack([half_vectors(v.birefringence, v.axis_deg) for v in views]),
+        np.stack([v.valid for v in views]),
+        [v.tilt_deg for v in views],
+        weights=weights,
+    )
+    axis, birefringence = axis_and_birefringence(w)
+    valid = birefringence > 0
+    return FibreField(
+        axis=axis,
+        birefringence=np.where(valid, birefringence, np.nan),
+        valid=valid,
+        misfit=np.where(valid, np.sqrt(cost), np.nan),
+        noise=noise,
+    )
+
+
+def seen_fraction(fixed: View, moving: View) -> float:
+    """Return the part of the smaller tissue that both views see, on the same pixels."""
+    smaller = min(fixed.valid.sum(), moving.valid.sum())
+    return float((fixed.valid & moving.valid).sum() / smaller) if smaller else 0.0

@@ -1,0 +1,200 @@
+"""Stage register, file to file."""
+
+from pathlib import Path
+
+import numpy as np
+
+from octflow.core.axial import wrap_axis
+from octflow.core.errors import DataError, EstimateError
+from octflow.core.experiment import Illumination
+from octflow.core.instrument import Instrument
+from octflow.core.record import Outcome, Product, Record
+from octflow.io.nifti import read_nifti, read_voxel_size_mm
+from octflow.io.records import checked, listed, product, read_record
+from octflow.stages.register.fibres import FibreField, View, fibre_field, smoothed_view
+from octflow.stages.register.placing import Bounds, Placed, Search, place
+from octflow.stages.register.products import (
+    Target,
+    write_affine,
+    write_field,
+    write_overview,
+    write_view,
+)
+from octflow.stages.register.settings import RegisterSettings
+
+Qc = dict[str, float | int | str | None]
+
+
+def register_slice(
+    *,
+    stitched: list[Path],
+    overview: Path,
+    folder: Path,
+    illuminations: list[Illumination],
+    slice_id: int,
+    instrument: Instrument,
+    settings: RegisterSettings,
+) -> Outcome:
+    """Register the illuminations of a slice and solve for its 3-D fibre axes.
+
+    Parameters
+    ----------
+    stitched : list of Path
+        Flags of `stitch_enface`, one per illumination of the slice that there is.
+    overview : Path
+        Sheet of pictures.
+    folder : Path
+        Where the products go, named slice-<slice>_...
+    illuminations : list of Illumination
+        The table: tilts by name.
+    slice_id : int
+        Slice, from 1.
+    instrument : Instrument
+        Voxel size of the products.
+    settings : RegisterSettings
+        See there.
+
+    Returns
+    -------
+    outcome : Outcome
+        With one usable illumination only: its in-plane products and a warning.
+
+    Raises
+    ------
+    EstimateError
+        No illumination of the slice holds tissue, or all tilts are alike.
+    """
+    records = _in_table_order([read_record(flag) for flag in stitched], illuminations)
+    read = [p for record in records for p in _read_products(record, settings.image)]
+    views = [_view(record, illuminations, settings.image) for record in records]
+    usable = _straight_first([view for view in views if view.valid.any()])
+    if not usable:
+        raise EstimateError(f"slice {slice_id}: found no tissue in {len(views)} views of it")
+    target = Target(folder, slice_id, _voxel_size_mm(records, usable[0], instrument))
+    placed = [_placed(usable[0], moving, settings) for moving in usable[1:]]
+    seen = [
+        smoothed_view(v, settings.axis_smoothing_px) for v in [usable[0], *(p.view for p in placed)]
+    ]
+    field = fibre_field(seen, _weights(seen, settings)) if placed else None
+    outputs = _write(target, overview, seen, placed, field, settings)
+    return Outcome(
+        inputs=read,
+        outputs=outputs,
+        qc=_qc(seen, placed, field),
+        gates=[gate for one in placed for gate in one.gates],
+        warnings=_warnings(slice_id, illuminations, usable, placed),
+    )
+
+
+def _in_table_order(records: list[Record], table: list[Illumination]) -> list[Record]:
+    names = [row.name for row in table]
+    return sorted(records, key=lambda record: names.index(str(record.unit.illumination)))
+
+
+def _straight_first(views: list[View]) -> list[View]:
+    """Put the first view without tilt first: the others are brought onto its pixels."""
+    straight = [view for view in views if view.tilt_deg == 0][:1]
+    return straight + [view for view in views if not any(view is s for s in straight)]
+
+
+def _read_products(record: Record, image: str) -> list[Product]:
+    roles = dict.fromkeys((image, "biref", "ori", "mask"))
+    return [p for role in roles for p in listed(record, role)]
+
+
+def _view(record: Record, table: list[Illumination], image: str) -> View:
+    row = next(row for row in table if row.name == record.unit.illumination)
+    maps = {p.role: read_nifti(checked(p)) for p in _read_products(record, image)}
+    if lost := {image, "biref", "ori", "mask"} - set(maps):
+        found = f"{', '.join(sorted(maps)) or 'no map'} of {row.name}"
+        raise DataError("stitched maps", found=found, expected=f"also {', '.join(sorted(lost))}")
+    finite = np.isfinite(maps["biref"]) & np.isfinite(maps["ori"])
+    return View(
+        name=row.name,
+        tilt_deg=row.tilt_deg,
+        image=np.asarray(maps[image], np.float32),
+        birefringence=np.asarray(maps["biref"], np.float32),
+        # The instrument counts its axes the other way round than the image does.
+        axis_deg=wrap_axis(-np.asarray(maps["ori"], np.float32)),
+        valid=finite & (np.asarray(maps["mask"]) > 0),
+    )
+
+
+def _voxel_size_mm(
+    records: list[Record], fixed: View, instrument: Instrument
+) -> tuple[float, float, float]:
+    """Take the pixel size from the fixed maps; a map of axes has no depth step but its plane's."""
+    record = next(r for r in records if r.unit.illumination == fixed.name)
+    maps = listed(record, "biref")
+    return read_voxel_size_mm(checked(maps[0])) if maps else instrument.voxel_size_mm
+
+
+def _placed(fixed: View, moving: View, settings: RegisterSettings) -> Placed:
+    search = Search(
+        smoothing_px=settings.smoothing_px,
+        bins=settings.bins,
+        levels=settings.levels,
+        iterations=settings.iterations,
+        largest_level_px=settings.largest_level_px,
+    )
+    bounds = Bounds(
+        min_overlap_fraction=settings.min_overlap_fraction,
+        max_rotation_deg=settings.max_rotation_deg,
+        max_stretch_fraction=settings.max_stretch_fraction,
+    )
+    return place(fixed, moving, search, bounds)
+
+
+def _weights(views: list[View], settings: RegisterSettings) -> list[float]:
+    return [settings.view_weights.get(view.name, 1.0) for view in views]
+
+
+def _write(
+    target: Target,
+    overview: Path,
+    seen: list[View],
+    placed: list[Placed],
+    field: FibreField | None,
+    settings: RegisterSettings,
+) -> list[Product]:
+    if field is None:
+        outputs = write_view(target, seen[0], settings.colour_window_dn)
+    else:
+        outputs = write_field(target, field, seen, settings.colour_window_dn)
+    outputs.append(write_affine(target, seen[0], placed))
+    title = f"Slice {target.slice_id}: {' and '.join(view.name for view in seen)}"
+    write_overview(overview, title, seen, placed, field)
+    return [*outputs, product(overview, "overview")]
+
+
+def _qc(seen: list[View], placed: list[Placed], field: FibreField | None) -> Qc:
+    qc: Qc = {"views": len(seen), "fixed": seen[0].name}
+    for one in placed:
+        name = one.view.name
+        qc |= {
+            f"{name}_mutual_information_nats": one.alignment.mutual_information,
+            f"{name}_determinant": one.shape.determinant,
+            f"{name}_rotation_deg": one.shape.rotation_deg,
+            f"{name}_stretch_fraction": one.shape.stretch_fraction,
+            f"{name}_overlap_fraction": one.overlap_fraction,
+        }
+    if field is not None:
+        qc["valid_fraction"] = float(field.valid.sum() / max(seen[0].valid.sum(), 1))
+        qc["noise_root_dn"] = field.noise
+    return qc
+
+
+def _warnings(
+    slice_id: int, table: list[Illumination], usable: list[View], placed: list[Placed]
+) -> list[str]:
+    names = [view.name for view in usable]
+    lost = [row.name for row in table if row.name not in names]
+    warnings = [f"slice {slice_id}: no tissue seen under {name}" for name in lost]
+    if len(usable) == 1:
+        warnings.append(f"slice {slice_id}: only {names[0]} is usable, so no 3-D axis")
+    return warnings + [
+        f"slice {slice_id}: registration of {one.view.name} was not believed, the guess from its"
+        " tilt was used"
+        for one in placed
+        if not one.trusted
+    ]

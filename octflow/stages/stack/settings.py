@@ -1,0 +1,38 @@
+"""What a user can choose in stage stack."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from octflow.core.settings import Settings
+
+Px = Annotated[int, Field(ge=1)]
+
+
+class StackSettings(Settings):
+    """How slices are laid on each other and blended."""
+
+    maps: tuple[str, ...] = ("aip", "mip", "ret", "ori", "biref")
+    """Maps of the reference illumination that are stacked, one plane per slice."""
+    volumes: tuple[str, ...] = ("dBI",)
+    """Volumes of the reference illumination that are joined to one, where they exist."""
+    image: Literal["biref", "aip", "mip", "ret"] = "biref"
+    """Map that places a slice on the one before."""
+    align: bool = True
+    """Whether slices are placed by their maps; else they lie where the stage put them."""
+    placement: Literal["subpixel", "rounded"] = "subpixel"
+    """Whether slices are shifted by fractions of a pixel or by whole ones."""
+    search_px: int = Field(20, ge=1, le=1000)
+    """Largest shift between one slice and the next, along x and along y."""
+    band_px: tuple[float, float] = (2.0, 10.0)
+    """Gaussian sigmas between which structure is compared: speckle goes, outlines stay."""
+    min_correlation: float = Field(0.3, ge=-1, le=1)
+    """Correlation below which a shift is not believed; the slice then follows the one before."""
+    top_px: int = Field(30, ge=0)
+    """Depth in a stitched volume at which its slab begins: medium shows above deeper surfaces."""
+    skirt_px: int = Field(20, ge=0)
+    """Depth over which a slice is blended into the next one."""
+    chunk_px: tuple[Px, Px, Px] = (64, 64, 64)
+    """Voxels (z, y, x) compressed together."""
+    shard_px: tuple[Px, Px, Px] = (256, 256, 256)
+    """Voxels (z, y, x) in one file, whole chunks."""
