@@ -12,8 +12,14 @@ from scipy import fft, ndimage
 
 Floats = NDArray[np.floating]
 
-BAND_PX = (0.7, 2.5)
+BAND_PX = (0.7, 1.2)
 """Gaussian sigmas between which texture is compared: speckle stays, noise and shading go."""
+_EVEN_REACH = 2.5
+"""Neighbourhood within which texture is brought to one strength, over the coarser sigma."""
+_EVEN_FLOOR = 0.1
+"""Mean square of the whole that is added there, so that empty regions are not blown up."""
+_ROUNDING = 1e-5
+"""Precision of a picture, as a fraction of its largest value."""
 _MIN_OVERLAP = 0.3
 """Shifts that leave less than this fraction of the largest overlap are not looked at."""
 _FINE = 8
@@ -37,7 +43,10 @@ class Match:
 
 
 def textured(picture: Floats, band_px: tuple[float, float] = BAND_PX) -> Floats:
-    """Keep the texture: stripes, shading and pixel noise are taken out.
+    """Keep the texture: stripes, shading and pixel noise are taken out, contrast is evened.
+
+    Without the evening a single strong edge, such as the rim of the tissue, outweighs all speckle,
+    and tells the shift across itself only.
 
     Parameters
     ----------
@@ -58,7 +67,14 @@ def textured(picture: Floats, band_px: tuple[float, float] = BAND_PX) -> Floats:
         count = np.maximum(valid.sum(axis, keepdims=True), 1)
         texture -= np.where(valid, texture.sum(axis, keepdims=True) / count, 0)
     fine, coarse = (_smoothed(texture, valid, sigma) for sigma in band_px)
-    return np.where(valid, fine - coarse, np.float32(0))
+    texture = np.where(valid, fine - coarse, np.float32(0))
+    power = texture**2
+    local = _smoothed(power, valid, _EVEN_REACH * band_px[1]) + _EVEN_FLOOR * power.sum() / max(
+        valid.sum(), 1
+    )
+    # What is weaker than the rounding of the picture itself is not texture.
+    rounding = _ROUNDING * float(np.nanmax(np.abs(picture), initial=1)) if valid.any() else 1.0
+    return np.asarray(texture / np.sqrt(local + np.float32(rounding**2)), np.float32)
 
 
 def match(
@@ -89,7 +105,7 @@ def match(
     --------
     >>> field = np.random.default_rng(0).normal(size=(40, 40))
     >>> found = match(field[2:, :-3], field[:-2, 3:], search_px=6)
-    >>> round(found.shift_x_px, 2), round(found.shift_y_px, 2)
+    >>> round(found.shift_x_px, 1), round(found.shift_y_px, 1)
     (-3.0, 2.0)
     """
     surfaces = [
@@ -97,20 +113,22 @@ def match(
         for a, b in zip(_channels(first), _channels(second), strict=True)
     ]
     ncc = np.mean([surface.ncc for surface in surfaces], axis=0)
+    count = np.sum([surface.count for surface in surfaces], axis=0)
+    # By chance alone a correlation spreads as 1 / sqrt(pixels): small overlaps must show more.
+    level = ncc * np.sqrt(np.maximum(count, 0))
     peak = np.unravel_index(np.nanargmax(ncc), ncc.shape) if np.isfinite(ncc).any() else None
     if peak is None or any(i in {0, n - 1} for i, n in zip(peak, ncc.shape, strict=True)):
         return None
     lag_y, lag_x = (int(i) - search_px for i in peak)
     fine = np.mean([surface.fine(lag_y, lag_x) for surface in surfaces], axis=0)
     (step_y, step_x), height, curvature = _vertex(fine)
-    count = sum(surface.count[peak] for surface in surfaces)
-    scale = count / (2 * max(1 - height, 1e-3))
-    spread = 1.4826 * np.nanmedian(np.abs(ncc - np.nanmedian(ncc)))
+    scale = float(count[peak]) / (2 * max(1 - height, 1e-3))
+    spread = 1.4826 * np.nanmedian(np.abs(level - np.nanmedian(level)))
     return Match(
         shift_x_px=lag_x + step_x,
         shift_y_px=lag_y + step_y,
         correlation=height,
-        confidence=float((ncc[peak] - np.nanmedian(ncc)) / max(spread, 1e-6)),
+        confidence=float((level[peak] - np.nanmedian(level)) / max(spread, 1e-6)),
         precision=(curvature[0] * scale, curvature[1] * scale, curvature[2] * scale),
     )
 
@@ -131,8 +149,9 @@ class _Surface:
         cls, first: Floats, second: Floats, search_px: int, band_px: tuple[float, float]
     ) -> "_Surface":
         size = tuple(fft.next_fast_len(n + search_px + 2, real=True) for n in first.shape)
-        a, b = (fft.rfft2(textured(p, band_px), size) for p in (first, second))
-        a2, b2 = (fft.rfft2(textured(p, band_px) ** 2, size) for p in (first, second))
+        pictures = [textured(p, band_px) for p in (first, second)]
+        a, b = (fft.rfft2(picture, size) for picture in pictures)
+        a2, b2 = (fft.rfft2(picture**2, size) for picture in pictures)
         m, n = (fft.rfft2(np.isfinite(p).astype(np.float32), size) for p in (first, second))
 
         def at_lags(left: Floats, right: Floats) -> Floats:
@@ -179,9 +198,9 @@ def _vertex(fine: Floats) -> tuple[tuple[float, float], float, tuple[float, floa
     flat = np.linalg.det(hessian) <= 0 or uu >= 0
     du, dv = (0.0, 0.0) if flat else np.clip(-np.linalg.solve(hessian, [u1, v1]), -1, 1)
     height = one + (u1 * du + v1 * dv) / 2
-    step = tuple(float((k - _FINE + d) / _FINE) for k, d in ((i, dv), (j, du)))
-    curvature = (-2 * uu, -2 * vv, -uv) if not flat else (0.0, 0.0, 0.0)
-    return (step[0], step[1]), float(height), tuple(float(c) * _FINE**2 for c in curvature)
+    step_y, step_x = ((k - _FINE + float(d)) / _FINE for k, d in ((i, dv), (j, du)))
+    xx, yy, xy = (0.0 if flat else -float(c) * _FINE**2 for c in (2 * uu, 2 * vv, uv))
+    return (step_y, step_x), float(height), (xx, yy, xy)
 
 
 def _channels(picture: Floats) -> Floats:

@@ -5,14 +5,19 @@ a tile is brought onto the pixels of the mosaic by linear interpolation.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 Position = tuple[float, float]
+Grid = Mapping[int, tuple[int, int]]
+Along = Literal["x", "y"]
+
+_STEPS: dict[Along, tuple[int, int]] = {"x": (1, 0), "y": (0, 1)}
 
 
 @dataclass(frozen=True)
@@ -133,3 +138,20 @@ def resampled(tile: Floats, placement: Placement) -> Floats:
         before, after = shifted[..., :-1], shifted[..., 1:]
         shifted = after + (before - after) * tile.dtype.type(fraction)
     return shifted
+
+
+def neighbours(grid: Grid) -> list[tuple[int, int, Along]]:
+    """List the pairs of tiles that are neighbours in the grid.
+
+    Examples
+    --------
+    >>> neighbours({1: (0, 0), 2: (0, 1), 3: (1, 0)})
+    [(1, 3, 'x'), (1, 2, 'y')]
+    """
+    tile_at = {place: tile for tile, place in grid.items()}
+    pairs: list[tuple[int, int, Along]] = []
+    for tile, (x, y) in sorted(grid.items()):
+        for along, (step_x, step_y) in _STEPS.items():
+            if (other := tile_at.get((x + step_x, y + step_y))) is not None:
+                pairs.append((tile, other, along))
+    return pairs

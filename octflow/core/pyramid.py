@@ -1,11 +1,12 @@
 """Half the resolution: means over 2 x 2 x 2 voxels that ignore empty ones."""
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from octflow.core.axial import doubled, undoubled
-
 Volume = NDArray[np.float32]
+
+_TO_DOUBLED = np.float32(np.pi / 90)
 
 
 def halved(volume: Volume) -> Volume:
@@ -26,12 +27,9 @@ def halved(volume: Volume) -> Volume:
     >>> halved(np.array([[[1, 3, 5]]], np.float32)).tolist()
     [[[2.0, 5.0]]]
     """
-    valid = np.isfinite(volume)
-    if valid.all() and not any(n % 2 for n in volume.shape):
-        return _pair_sum(volume) * np.float32(1 / 8)
-    count = _pair_sum(valid.astype(np.float32))
-    total = _pair_sum(np.where(valid, volume, np.float32(0)))
-    return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))
+    half = np.empty([-(-n // 2) for n in volume.shape], np.float32)
+    _average(volume, half)
+    return half
 
 
 def halved_axial(axis_deg: Volume) -> Volume:
@@ -52,20 +50,37 @@ def halved_axial(axis_deg: Volume) -> Volume:
     >>> halved_axial(np.array([[[80, -80]]], np.float32)).tolist()
     [[[90.0]]]
     """
-    valid = np.isfinite(axis_deg)
-    cos_2a, sin_2a = doubled(np.where(valid, axis_deg, np.float32(0)))
-    half = undoubled(_pair_sum(cos_2a * valid), _pair_sum(sin_2a * valid))
-    filled = _pair_sum(valid.astype(np.float32)) > 0
-    return np.where(filled, half, np.nan).astype(np.float32)
+    half = np.empty([-(-n // 2) for n in axis_deg.shape], np.float32)
+    _average_axial(axis_deg, half)
+    return half
 
 
-def _pair_sum(volume: NDArray[np.floating]) -> Volume:
-    """Sum pairs along each axis; an odd last one stands alone."""
-    summed: Volume = volume
-    for axis in (2, 1, 0):
-        n = summed.shape[axis]
-        even = np.moveaxis(summed, axis, 0)
-        total = even[0::2].copy()
-        total[: n // 2] += even[1::2]
-        summed = np.moveaxis(total, 0, axis)
-    return summed
+@njit(nogil=True, cache=True)
+def _average(volume: Volume, half: Volume) -> None:
+    for z, y, x in np.ndindex(half.shape):
+        total, count = np.float32(0), 0
+        for k in range(2 * z, min(2 * z + 2, volume.shape[0])):
+            for j in range(2 * y, min(2 * y + 2, volume.shape[1])):
+                for i in range(2 * x, min(2 * x + 2, volume.shape[2])):
+                    value = volume[k, j, i]
+                    if np.isfinite(value):
+                        total += value
+                        count += 1
+        half[z, y, x] = total / np.float32(count) if count else np.float32(np.nan)
+
+
+@njit(nogil=True, cache=True)
+def _average_axial(axis_deg: Volume, half: Volume) -> None:
+    for z, y, x in np.ndindex(half.shape):
+        cos_2a, sin_2a, count = np.float32(0), np.float32(0), 0
+        for k in range(2 * z, min(2 * z + 2, axis_deg.shape[0])):
+            for j in range(2 * y, min(2 * y + 2, axis_deg.shape[1])):
+                for i in range(2 * x, min(2 * x + 2, axis_deg.shape[2])):
+                    value = axis_deg[k, j, i]
+                    if np.isfinite(value):
+                        cos_2a += np.cos(value * _TO_DOUBLED)
+                        sin_2a += np.sin(value * _TO_DOUBLED)
+                        count += 1
+        axis = np.arctan2(sin_2a, cos_2a) / _TO_DOUBLED
+        wrapped = axis + np.float32(180) if axis <= -90 else axis
+        half[z, y, x] = wrapped if count else np.float32(np.nan)

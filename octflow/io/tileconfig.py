@@ -26,7 +26,7 @@ class TilePosition:
 
 
 def parse_tileconfig(text: str, path: Path | str = "TileConfiguration.txt") -> list[TilePosition]:
-    """Read the lines `name; ; (x, y)` or `name; ; (x, y, z)`; comments and blanks are skipped.
+    r"""Read the lines `name; ; (x, y)` or `name; ; (x, y, z)`; comments and blanks are skipped.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def parse_tileconfig(text: str, path: Path | str = "TileConfiguration.txt") -> l
 
     Examples
     --------
-    >>> parse_tileconfig("# Define the dimension\\ndim = 2\\n\\na.tif; ; (0.5, -2)\\n")
+    >>> parse_tileconfig("# Define the dimension\ndim = 2\n\na.tif; ; (0.5, -2)\n")
     [TilePosition(name='a.tif', x_px=0.5, y_px=-2.0, z_px=None)]
     """
     found = []

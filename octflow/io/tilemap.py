@@ -12,12 +12,14 @@ import jinja2
 import yaml
 
 from octflow.core.errors import DataError
+from octflow.core.mosaic import Layout
 from octflow.io.atomic import replacing
 
 _TEMPLATE = """\
 {{# Tile coordinates of the illumination {name}; rendered per mosaic and modality. #}}
+{{% set stem = "mosaic_%03d" % mosaic %}}
 metadata:
-  base_dir: {{{{ base_dir }}}}
+  base_dir: "{{{{ base_dir }}}}"
   mosaic: {{{{ mosaic }}}}
   modality: {{{{ modality }}}}
   illumination: {name}
@@ -27,10 +29,10 @@ tiles:
 """
 _TILE = """\
 - tile_number: {tile}
-  filepath: {{{{ base_dir }}}}/mosaic_{{{{ "%03d" % mosaic }}}}_image_{tile:04d}_{{{{ modality }}}}.nii
+  filepath: "{{{{ base_dir }}}}/{{{{ stem }}}}_image_{tile:04d}_{{{{ modality }}}}.nii"
   x: {x:.4f}
   y: {y:.4f}
-  grid: [{grid_x}, {grid_y}]
+  grid: [{place}]
 """
 
 
@@ -49,6 +51,10 @@ class Tilemap:
     grid: dict[int, tuple[int, int]]
     """Tile id to place (x, y) in the grid."""
 
+    def layout(self, tile_shape: tuple[int, int], *, subpixel: bool = True) -> Layout:
+        """Lay out tiles of size (n_y, n_x)."""
+        return Layout(self.positions_px, tile_shape, self.overlap_px, subpixel)
+
 
 def write_tilemap(path: Path, tilemap: Tilemap) -> None:
     """Write a tilemap as a template, tiles in ascending order, positions to 0.0001 px."""
@@ -59,9 +65,7 @@ def write_tilemap(path: Path, tilemap: Tilemap) -> None:
         overlap=f"{x_px}, {y_px}",
     )
     tiles = [
-        _TILE.format(
-            tile=tile, x=x, y=y, grid_x=tilemap.grid[tile][0], grid_y=tilemap.grid[tile][1]
-        )
+        _TILE.format(tile=tile, x=x, y=y, place="{}, {}".format(*tilemap.grid[tile]))
         for tile, (x, y) in sorted(tilemap.positions_px.items())
     ]
     with replacing(path) as part:
@@ -94,7 +98,8 @@ def render_tilemap(path: Path, *, base_dir: Path, mosaic: int, modality: str) ->
     """
     try:
         template = jinja2.Template(path.read_text(), undefined=jinja2.StrictUndefined)
-        return template.render(base_dir=base_dir, mosaic=mosaic, modality=modality) + "\n"
+        filled: str = template.render(base_dir=base_dir, mosaic=mosaic, modality=modality)
+        return filled + "\n"
     except FileNotFoundError as error:
         raise DataError(path, found="no file", expected="a tilemap template") from error
     except jinja2.TemplateError as error:

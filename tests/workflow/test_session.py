@@ -45,8 +45,7 @@ def test_the_dispersion_file_is_found_from_the_snakefile(tmp_path):
 
 def test_parsing_the_workflow_does_not_import_numerics():
     code = (
-        "import sys, octflow.workflow.session;"
-        "print('scipy' in sys.modules, 'numba' in sys.modules)"
+        "import sys, octflow.workflow.session;print('scipy' in sys.modules, 'numba' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

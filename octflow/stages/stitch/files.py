@@ -1,0 +1,230 @@
+"""Stage stitch, file to file: maps of tiles to coordinates, and to mosaics."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octflow.core.experiment import Illumination
+from octflow.core.instrument import Instrument
+from octflow.core.names import AXIAL, mosaic_name, tile_name
+from octflow.core.record import Outcome, Product
+from octflow.io.nifti import write_nifti
+from octflow.io.picture import panel_of, write_preview, write_sheet
+from octflow.io.records import checked, listed, product, read_record
+from octflow.io.tiff import write_tiff
+from octflow.io.tileconfig import TilePosition, write_tileconfig
+from octflow.io.tilemap import Tilemap, read_tilemap, write_tilemap
+from octflow.io.tiles import TileMaps, hole_warnings, mosaic_of, tile_fates
+from octflow.stages.stitch import report
+from octflow.stages.stitch.blend import Map, blend_halves
+from octflow.stages.stitch.coordinates import find_positions
+from octflow.stages.stitch.mask import tissue_mask
+from octflow.stages.stitch.settings import StitchSettings
+
+
+def find_tilemap(
+    *,
+    processed: list[Path],
+    tilemap: Path,
+    picture: Path,
+    folder: Path,
+    illumination: Illumination,
+    grid: list[list[int]],
+    instrument: Instrument,
+    settings: StitchSettings,
+) -> Outcome:
+    """Find the tile coordinates of an illumination on its first mosaic.
+
+    Parameters
+    ----------
+    processed : list of Path
+        Flags of the processed batches of that mosaic.
+    tilemap : Path
+        Template of the coordinates to be written.
+    picture : Path
+        Sheet of residuals, links and seams to be written.
+    folder : Path
+        Folder of the TileConfiguration files.
+    illumination : Illumination
+        Tile size, overlap and background level.
+    grid : list of [tile, grid_x, grid_y]
+        All tiles of the mosaic.
+    instrument : Instrument
+        Voxel size.
+    settings : StitchSettings
+        How links are found and judged.
+
+    Raises
+    ------
+    EstimateError
+        No link between tiles can be trusted.
+    """
+    places = {tile: (x, y) for tile, x, y in grid}
+    shape = _tile_shape(illumination)
+    roles = list(dict.fromkeys(("aip", *settings.link_modalities)))
+    maps = TileMaps(processed, roles, shape, among=places)
+    solution = find_positions(
+        maps,
+        places,
+        step_px=illumination.nominal_step_px(),
+        search_px=settings.search_px,
+        min_confidence=settings.min_confidence,
+        mask_threshold_db=illumination.mask_threshold_db,
+    )
+    size_mm, overlap_px = instrument.voxel_size_mm, _overlap_px(illumination)
+    found = Tilemap(illumination.name, size_mm, overlap_px, solution.positions_px, places)
+    write_tilemap(tilemap, found)
+    configurations = _write_configurations(folder, mosaic_of(processed), found, illumination)
+    aip = TileMaps(processed, ["aip"], shape, among=places)
+    panels = report.link_panels(solution, places, blend_halves(found.layout(shape), aip, places))
+    write_sheet(picture, panels, title=f"Tile coordinates, illumination {illumination.name}")
+    tiles = tile_fates(processed, places, maps)
+    numbers = report.link_numbers(solution, places)
+    gates = report.link_gates(numbers, settings)
+    return Outcome(
+        outputs=[product(tilemap, "tilemap"), *configurations, product(picture, "picture")],
+        tiles=tiles,
+        qc=numbers,
+        gates=gates,
+        warnings=[*hole_warnings(tiles), *report.gate_warnings(gates)],
+    )
+
+
+def stitch_enface(
+    *,
+    processed: list[Path],
+    found: Path,
+    overview: Path,
+    folder: Path,
+    illumination: Illumination,
+    instrument: Instrument,
+    settings: StitchSettings,
+) -> Outcome:
+    """Blend the maps of a mosaic's tiles, one mosaic per modality, and find the tissue.
+
+    Parameters
+    ----------
+    processed : list of Path
+        Flags of the processed batches of the mosaic.
+    found : Path
+        Flag of the tile coordinates of its illumination.
+    overview : Path
+        Sheet of all mosaics to be written.
+    folder : Path
+        Folder of the mosaics.
+    illumination : Illumination
+        Tile size and background level.
+    instrument : Instrument
+        Voxel size.
+    settings : StitchSettings
+        Modalities, placement, mask.
+    """
+    coordinates = checked(listed(read_record(found), "tilemap")[0])
+    tilemap = read_tilemap(coordinates)
+    shape = _tile_shape(illumination)
+    layout = tilemap.layout(shape, subpixel=settings.placement == "subpixel")
+    wanted = dict.fromkeys(("aip", *settings.modalities))
+    maps = {m: TileMaps(processed, [m], shape, among=tilemap.positions_px) for m in wanted}
+    x_mm, y_mm, z_mm = instrument.voxel_size_mm
+    size_mm = (x_mm, y_mm, maps["aip"].voxel_z_mm or z_mm)
+    shelf = _Shelf(folder, mosaic_of(processed), size_mm, settings)
+
+    aip = blend_halves(layout, maps["aip"], tilemap.grid)
+    mask = tissue_mask(aip.whole, illumination.mask_threshold_db)
+    reached = layout.counted(maps["aip"])
+    numbers = report.coverage_numbers(reached, layout.counted(tilemap.grid), mask)
+    panels = report.seam_panels(aip, mask, reached)
+    outputs = shelf.write_mask(mask)
+    for modality, source in maps.items():
+        axial = modality in AXIAL
+        blended = aip
+        if modality != "aip":
+            blended = blend_halves(layout, source, tilemap.grid, axial=axial)
+        numbers |= report.seam_number(modality, blended, mask)
+        if modality in settings.modalities:
+            written, shown = shelf.write_map(modality, blended.whole, mask)
+            outputs += written
+            panels.append(panel_of(modality, shown))
+
+    title = f"Mosaic {shelf.mosaic}, illumination {illumination.name}"
+    write_sheet(overview, panels, title=title, across=4)
+    tiles = tile_fates(processed, tilemap.grid, maps["aip"])
+    gates = report.enface_gates(numbers, settings)
+    return Outcome(
+        inputs=[product(coordinates, "tilemap")],
+        outputs=[*outputs, product(overview, "overview")],
+        tiles=tiles,
+        qc=numbers,
+        gates=gates,
+        warnings=[*hole_warnings(tiles), *report.gate_warnings(gates)],
+    )
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """Writes the maps of one mosaic: NIfTI, and beside it pictures."""
+
+    folder: Path
+    mosaic: int
+    voxel_size_mm: tuple[float, float, float]
+    settings: StitchSettings
+
+    def write_map(
+        self, modality: str, whole: Map, mask: NDArray[np.uint8]
+    ) -> tuple[list[Product], Map]:
+        """Write one modality, empty outside the tissue where asked; return it as written."""
+        masked = modality in self.settings.mask_outputs
+        shown = np.where(mask > 0, whole, np.float32(np.nan)) if masked else whole
+        written = self._write_nifti(modality, shown)
+        if self.settings.previews:
+            jpeg, tiff = self._path(modality, ".jpg"), self._path(modality, ".tiff")
+            write_preview(jpeg, modality, shown)
+            x_mm, y_mm, _ = self.voxel_size_mm
+            write_tiff(tiff, shown, pixel_size_um=(1000 * x_mm, 1000 * y_mm))
+            written += [product(jpeg, f"{modality}_jpeg"), product(tiff, f"{modality}_tiff")]
+        return written, shown
+
+    def write_mask(self, mask: NDArray[np.uint8]) -> list[Product]:
+        """Write the tissue mask."""
+        jpeg = self._path("mask", ".jpg")
+        write_preview(jpeg, "mask", mask)
+        return [*self._write_nifti("mask", mask), product(jpeg, "mask_jpeg")]
+
+    def _write_nifti(self, name: str, array: NDArray) -> list[Product]:
+        path = self._path(name, ".nii.gz")
+        write_nifti(path, array, voxel_size_mm=self.voxel_size_mm)
+        return [product(path, name)]
+
+    def _path(self, name: str, suffix: str) -> Path:
+        return self.folder / mosaic_name(self.mosaic, name, suffix)
+
+
+def _write_configurations(
+    folder: Path, mosaic: int, found: Tilemap, illumination: Illumination
+) -> list[Product]:
+    """Write nominal and found positions as Fiji does."""
+    step_x, step_y = illumination.nominal_step_px()
+    nominal = {tile: (x * step_x, y * step_y) for tile, (x, y) in found.grid.items()}
+    written = []
+    for name, role, positions in (
+        ("TileConfiguration.txt", "tileconfiguration", nominal),
+        ("TileConfiguration.registered.txt", "tileconfiguration_registered", found.positions_px),
+    ):
+        tiles = [
+            TilePosition(tile_name(mosaic, tile, "aip"), *position)
+            for tile, position in sorted(positions.items())
+        ]
+        write_tileconfig(folder / name, tiles)
+        written.append(product(folder / name, role))
+    return written
+
+
+def _tile_shape(illumination: Illumination) -> tuple[int, int]:
+    return (illumination.tile_size_y_px, illumination.tile_size_x_px)
+
+
+def _overlap_px(illumination: Illumination) -> tuple[int, int]:
+    y, x = (round(size * illumination.overlap_fraction) for size in _tile_shape(illumination))
+    return (y, x)

@@ -1,0 +1,135 @@
+"""What records and pictures tell of coordinates and mosaics."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octflow.core.mosaic import Grid
+from octflow.core.names import AXIAL
+from octflow.core.record import Gate
+from octflow.io.picture import UNITS, Panel, panel_of
+from octflow.stages.stitch.blend import Blended, checkerboard, seam_difference
+from octflow.stages.stitch.grid_maps import link_map, tile_map
+from octflow.stages.stitch.settings import StitchSettings
+from octflow.stages.stitch.solve import Solution
+
+Numbers = dict[str, float | int | str | None]
+
+_SUFFIXES = {"dB": "_db", "deg": "_deg", "px": "_px", "1/mm": "_per_mm"}
+
+
+def link_numbers(solution: Solution, grid: Grid) -> Numbers:
+    """Count the links by verdict and measure their residuals."""
+    verdicts = [link.verdict for link in solution.links]
+    trusted = [link for link in solution.links if link.verdict == "trusted"]
+    over_tissue = len(verdicts) - verdicts.count("background")
+    linked = {tile for link in trusted for tile in (link.first, link.second)}
+    lengths = np.hypot(*solution.residuals_px.T)[[v == "trusted" for v in verdicts]]
+    return {
+        "tiles": len(grid),
+        "tiles_without_trusted_link": len(set(grid) - linked),
+        "links": len(verdicts),
+        "links_background": verdicts.count("background"),
+        "links_inconsistent": verdicts.count("inconsistent"),
+        "trusted_links": len(trusted),
+        "trusted_links_fraction": len(trusted) / over_tissue if over_tissue else None,
+        "residual_rms_px": solution.residual_rms_px,
+        "residual_max_px": float(lengths.max()) if trusted else None,
+        "correlation_median": float(np.median([k.correlation for k in trusted] or [0.0])),
+    }
+
+
+def link_gates(numbers: Numbers, settings: StitchSettings) -> list[Gate]:
+    """Hold residuals and trusted links against their bounds."""
+    residual, fraction = numbers["residual_rms_px"], numbers["trusted_links_fraction"]
+    return [
+        _gate("residual_rms_px", residual, settings.max_residual_px, largest=True),
+        _gate("trusted_links_fraction", fraction, settings.min_trusted_fraction, largest=False),
+    ]
+
+
+def enface_gates(numbers: Numbers, settings: StitchSettings) -> list[Gate]:
+    """Hold coverage against its bound, and see that there is tissue."""
+    coverage, tissue = numbers["coverage_fraction"], numbers["tissue_fraction"]
+    return [
+        _gate("coverage_fraction", coverage, settings.min_coverage_fraction, largest=False),
+        _gate("tissue_fraction", tissue, settings.min_tissue_fraction, largest=False),
+    ]
+
+
+def gate_warnings(gates: list[Gate]) -> list[str]:
+    """Say in words what did not pass."""
+    return [f"{g.name}: found {g.value}, bound {g.bound}" for g in gates if g.verdict != "pass"]
+
+
+def link_panels(solution: Solution, grid: Grid, aip: Blended) -> list[Panel]:
+    """Show the mosaic, its seams, and the links as a grid."""
+    trusted = [link for link in solution.links if link.verdict == "trusted"]
+    kept = [link.verdict == "trusted" for link in solution.links]
+    lengths = np.hypot(*solution.residuals_px[kept].T).tolist()
+    confidences = [link.confidence for link in solution.links]
+    x_px, y_px = _lattice_deviations(solution, grid)
+    return [
+        panel_of("aip", aip.whole),
+        *overlap_panels(aip),
+        Panel("residual of trusted links", link_map(grid, trusted, lengths), "px", None, "magma"),
+        Panel("confidence of links", link_map(grid, solution.links, confidences), "sigma"),
+        Panel("x less lattice", tile_map(grid, x_px), "px", None, "coolwarm"),
+        Panel("y less lattice", tile_map(grid, y_px), "px", None, "coolwarm"),
+    ]
+
+
+def seam_panels(aip: Blended, mask: NDArray[np.uint8], reached: NDArray[np.uint8]) -> list[Panel]:
+    """Show the tissue, the tiles, and how well neighbours agree in intensity."""
+    return [
+        Panel("mask", mask, "", (0, 1)),
+        Panel("tiles per pixel", reached, "", (0, 4), "viridis"),
+        *overlap_panels(aip),
+    ]
+
+
+def overlap_panels(aip: Blended) -> list[Panel]:
+    """Show how well neighbouring tiles agree in intensity where they overlap."""
+    difference = seam_difference(aip.even, aip.odd)
+    return [
+        panel_of("aip", checkerboard(aip.even, aip.odd), "aip, tiles alternating in overlaps"),
+        Panel("aip, difference in overlaps", difference, "dB", (-6, 6), "coolwarm"),
+    ]
+
+
+def coverage_numbers(
+    reached: NDArray[np.uint8], reachable: NDArray[np.uint8], mask: NDArray[np.uint8]
+) -> Numbers:
+    """Measure how much of the mosaic has tiles, and how much is tissue.
+
+    Parameters
+    ----------
+    reached, reachable : (Y, X) arrays
+        Tiles per pixel: those that are there, and all.
+    mask : (Y, X) array
+        Tissue.
+    """
+    covered = np.count_nonzero(reached) / np.count_nonzero(reachable)
+    return {"coverage_fraction": float(covered), "tissue_fraction": float(mask.mean())}
+
+
+def seam_number(modality: str, blended: Blended, mask: NDArray[np.uint8]) -> Numbers:
+    """Measure the root mean square difference of neighbours where they overlap over tissue."""
+    difference = seam_difference(blended.even, blended.odd, axial=modality in AXIAL)
+    values = difference[np.isfinite(difference) & (mask > 0)]
+    name = f"seam_rms_{modality}{_SUFFIXES.get(UNITS.get(modality, ''), '')}"
+    return {name: float(np.sqrt(np.mean(values**2))) if values.size else None}
+
+
+def _lattice_deviations(solution: Solution, grid: Grid) -> tuple[dict[int, float], ...]:
+    """Return position less fitted lattice of every tile, along x and along y."""
+    tiles = sorted(grid)
+    places = np.array([(*grid[t], 1.0) for t in tiles])
+    positions = np.array([solution.positions_px[t] for t in tiles])
+    lattice = places @ np.linalg.lstsq(places, positions, rcond=None)[0]
+    return tuple(dict(zip(tiles, d.tolist(), strict=True)) for d in (positions - lattice).T)
+
+
+def _gate(name: str, value: float | str | None, bound: float, *, largest: bool) -> Gate:
+    number = None if value is None else float(value)
+    good = number is not None and (number <= bound if largest else number >= bound)
+    return Gate(name=name, verdict="pass" if good else "warn", value=number, bound=bound)

@@ -1,0 +1,231 @@
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from octflow.core.errors import EstimateError
+from octflow.core.experiment import Illumination
+from octflow.core.instrument import Instrument
+from octflow.core.names import tile_name
+from octflow.core.record import Record, TileFailure, Tiles, Unit
+from octflow.io.nifti import read_nifti, read_voxel_size_mm, write_nifti
+from octflow.io.records import product, write_record
+from octflow.io.tileconfig import read_tileconfig
+from octflow.io.tilemap import read_tilemap
+from octflow.stages.stitch.files import find_tilemap, stitch_enface
+from octflow.stages.stitch.settings import StitchSettings
+
+ILLUMINATION = Illumination(
+    name="normal", grid_size_x=4, tile_size_x_px=64, tile_size_y_px=64, overlap_fraction=0.25
+)
+INSTRUMENT = Instrument(voxel_x_um=12, voxel_y_um=10)
+MAPS = ("aip", "mip", "ret", "ori", "biref", "surf")
+MISSING = 5
+
+
+def record(outcome_like, stage, mosaic=1):
+    return Record(
+        record_id="sha256:" + "0" * 64,
+        stage=stage,
+        rule=stage,
+        unit=Unit(project="p", slice=1, mosaic=mosaic, illumination="normal"),
+        status="succeeded",
+        inputs=[],
+        outputs=outcome_like["outputs"],
+        tiles=outcome_like["tiles"],
+        parameters={},
+        parameter_hash="x",
+        code={
+            "package": "octflow",
+            "version": "0",
+            "commit": None,
+            "dirty": None,
+            "stage_version": 1,
+            "backend": "python",
+            "environment": "x",
+        },
+        executor={
+            "host": "h",
+            "user": "u",
+            "pid": 1,
+            "scheduler": "local",
+            "scheduler_job": None,
+            "pool": "tile",
+            "threads": 1,
+        },
+        started_at="2026-01-01T00:00:00Z",
+        ended_at="2026-01-01T00:00:01Z",
+        wall_s=1,
+        max_rss_bytes=1,
+        attempt=1,
+    )
+
+
+def values_of(role, aip):
+    flat = {"ret": 30.0, "ori": 90.0, "biref": 5e-4, "surf": 120.0}
+    if role == "ori":
+        # An axis of 90 degrees with noise, which lies on both sides of the wrap.
+        noise = np.random.default_rng(3).normal(0, 3, aip.shape).astype(np.float32)
+        return np.where(noise > 0, noise - 90, noise + 90)
+    return np.full(aip.shape, flat[role], np.float32) if role in flat else aip
+
+
+def write_batch(folder, flag, tiles, missing=()):
+    outputs = []
+    for tile, aip in tiles.items():
+        for role in MAPS:
+            path = folder / tile_name(1, tile, role)
+            write_nifti(path, values_of(role, aip), voxel_size_mm=(0.012, 0.01, 0.2))
+            outputs.append(product(path, role, tile))
+    holes = [TileFailure(tile=t, reason="spectral.nii: found 3 bytes, expected 9") for t in missing]
+    parts = {"outputs": outputs, "tiles": Tiles(ok=[*tiles], failed=holes)}
+    write_record(flag, record(parts, "process"))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, cut_scan):
+    """A mosaic of 4 x 3 tiles in 4 batches, one tile failed."""
+    folder = tmp_path_factory.mktemp("project")
+    scan = cut_scan()
+    flags = []
+    for batch in range(4):
+        ids = list(range(3 * batch + 1, 3 * batch + 4))
+        flag = folder / f"batch-{batch + 1:03d}.processed"
+        there = {t: scan.tiles[t] for t in ids if t != MISSING}
+        write_batch(folder, flag, there, [t for t in ids if t == MISSING])
+        flags.append(flag)
+    return folder, flags, scan
+
+
+def find(project, where, **settings):
+    _, flags, scan = project
+    return find_tilemap(
+        processed=flags,
+        tilemap=where / "tilemap-normal.j2",
+        picture=where / "tilemap.jpg",
+        folder=where,
+        illumination=ILLUMINATION,
+        grid=[[t, *place] for t, place in scan.grid.items()],
+        instrument=INSTRUMENT,
+        settings=StitchSettings(**settings),
+    )
+
+
+def stitch(project, where, found, **settings):
+    flag = where / "tilemap-normal.found"
+    write_record(flag, record({"outputs": found.outputs, "tiles": found.tiles}, "stitch"))
+    return stitch_enface(
+        processed=project[1],
+        found=flag,
+        overview=where / "overview.jpg",
+        folder=where / "stitched",
+        illumination=ILLUMINATION,
+        instrument=INSTRUMENT,
+        settings=StitchSettings(**settings),
+    )
+
+
+@pytest.fixture(scope="module")
+def found(project):
+    return find(project, project[0] / "found")
+
+
+@pytest.fixture(scope="module")
+def stitched(project, found):
+    return stitch(project, project[0] / "found", found)
+
+
+def path_of(outcome, role):
+    (path,) = (p.path for p in outcome.outputs if p.role == role)
+    return Path(path)
+
+
+def test_coordinates_agree_with_the_scan(project, found, position_errors):
+    _, _, scan = project
+    tilemap = read_tilemap(project[0] / "found" / "tilemap-normal.j2")
+    errors = position_errors(tilemap.positions_px, scan.positions, scan.tissue - {MISSING})
+    assert np.sqrt(np.mean(errors**2)) < 0.1
+    assert MISSING in tilemap.positions_px
+
+
+def test_coordinates_are_written_as_fiji_writes_them(project, found):
+    tilemap = read_tilemap(project[0] / "found" / "tilemap-normal.j2")
+    lines = read_tileconfig(project[0] / "found" / "TileConfiguration.registered.txt")
+    assert len(lines) == 12
+    assert lines[1].name == "mosaic_001_image_0002_aip.nii"
+    assert (lines[1].x_px, lines[1].y_px) == pytest.approx(tilemap.positions_px[2], abs=1e-4)
+
+
+def test_quality_of_the_coordinates_is_recorded(found):
+    assert found.qc["residual_rms_px"] < 0.1
+    assert found.qc["trusted_links_fraction"] == 1
+    assert found.qc["tiles_without_trusted_link"] == 1
+    assert {gate.name: gate.verdict for gate in found.gates} == {
+        "residual_rms_px": "pass",
+        "trusted_links_fraction": "pass",
+    }
+
+
+def test_mosaic_without_any_trusted_link_is_an_error(project, tmp_path):
+    with pytest.raises(EstimateError, match="found no trusted link among"):
+        find(project, tmp_path, min_confidence=1e6)
+
+
+def test_every_map_is_written_in_three_formats(stitched):
+    roles = {p.role for p in stitched.outputs}
+    expected = {f"{m}{kind}" for m in MAPS for kind in ("", "_jpeg", "_tiff")}
+    assert roles == expected | {"mask", "mask_jpeg", "overview"}
+    shape = read_nifti(path_of(stitched, "aip")).shape
+    with Image.open(path_of(stitched, "aip_jpeg")) as picture:
+        assert picture.size == shape[::-1]
+    assert tifffile.imread(path_of(stitched, "ret_tiff")).shape == shape
+
+
+def test_headers_carry_the_true_pixel_size(stitched):
+    assert read_voxel_size_mm(path_of(stitched, "ori")) == pytest.approx((0.012, 0.01, 0.2))
+    image = nib.load(path_of(stitched, "mask"))
+    assert image.get_data_dtype() == np.uint8
+    np.testing.assert_allclose(np.diag(image.affine), (0.012, 0.01, 0.2, 1))
+
+
+def test_failed_tile_leaves_a_hole_and_is_named_with_its_reason(project, stitched):
+    tilemap = read_tilemap(project[0] / "found" / "tilemap-normal.j2")
+    x, y = (round(p) + 32 for p in tilemap.positions_px[MISSING])
+    assert np.isnan(read_nifti(path_of(stitched, "ret"))[y, x])
+    assert stitched.tiles.missing[0].reason == "spectral.nii: found 3 bytes, expected 9"
+    assert stitched.warnings[0] == "1 of 12 tiles are holes: 5"
+    assert 0.9 < stitched.qc["coverage_fraction"] < 0.99
+
+
+def test_scalars_and_axes_are_blended_to_what_all_tiles_show(stitched):
+    ret, ori = (read_nifti(path_of(stitched, role)) for role in ("ret", "ori"))
+    assert np.nanmax(np.abs(ret - 30)) < 1e-3
+    assert np.nanmin(np.abs(ori)) > 75
+
+
+def test_mask_covers_the_tiles_and_empties_what_lies_outside(stitched):
+    mask, aip = read_nifti(path_of(stitched, "mask")), read_nifti(path_of(stitched, "aip"))
+    np.testing.assert_array_equal(mask == 0, np.isnan(aip))
+    assert mask.mean() > 0.7
+
+
+def test_stitching_again_gives_the_same_bytes(project, found, stitched, tmp_path):
+    again = stitch(project, tmp_path, found)
+    assert {p.role: p.id for p in again.outputs} == {p.role: p.id for p in stitched.outputs}
+
+
+def test_mosaic_of_which_nothing_was_processed_is_a_hole(project, found, tmp_path):
+    flag = tmp_path / "batch-001.processed"
+    write_batch(tmp_path, flag, {}, missing=(1, 2, 3))
+    outcome = stitch((tmp_path, [flag], None), tmp_path, found)
+    assert outcome.qc["coverage_fraction"] == 0
+    assert len(outcome.tiles.missing) == 12
+    assert np.isnan(read_nifti(path_of(outcome, "aip"))).all()
+
+
+def test_products_are_listed_relative_to_where_they_lie(stitched):
+    assert json.loads(stitched.model_dump_json())["outputs"][0]["path"].endswith("mask.nii.gz")

@@ -1,0 +1,24 @@
+import numpy as np
+
+from octflow.stages.stitch.grid_maps import link_map, tile_map
+from octflow.stages.stitch.links import Link
+
+GRID = {1: (0, 0), 2: (0, 1), 3: (1, 0), 4: (1, 1)}
+
+
+def link(first, second, along):
+    return Link(first, second, along, (0, 0), 9, 0.5, (1, 1, 0), "trusted")
+
+
+def test_links_are_drawn_between_their_tiles():
+    picture = link_map(GRID, [link(1, 3, "x"), link(3, 4, "y")], [5, 7])
+    assert picture.shape == (3, 3)
+    assert picture[0, 1] == 5
+    assert picture[1, 2] == 7
+    assert np.isfinite(picture).sum() == 2
+
+
+def test_tiles_are_drawn_at_their_place():
+    picture = tile_map(GRID, {2: 3.0})
+    assert picture[1, 0] == 3
+    assert np.isfinite(picture).sum() == 1

@@ -1,0 +1,146 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from ome_zarr_models.v05 import Image
+
+from octflow.core.axial import axis_difference
+from octflow.core.errors import DataError
+from octflow.io.nifti import read_nifti, write_nifti
+from octflow.io.omezarr import read_volume, read_volume_voxel_size_mm
+from octflow.io.records import product
+from octflow.stages.volume.files import find_focus, join_volumes, stitch_volume
+from octflow.stages.volume.settings import VolumeSettings
+
+SETTINGS = VolumeSettings(
+    skip_x_px=2, offset_px=8, depth_px=30, chunk_px=(16, 16, 16), shard_px=(32, 32, 32)
+)
+
+
+def path_of(outcome, role):
+    (path,) = (p.path for p in outcome.outputs if p.role == role)
+    return Path(path)
+
+
+@pytest.fixture(scope="module")
+def focused(project, record_flag):
+    outcome = find_focus(
+        processed=project.processed,
+        found=project.found,
+        focus=project.folder / "focus-normal.nii",
+        picture=project.folder / "focus-normal.jpg",
+        illumination=project.illumination,
+        instrument=project.instrument,
+        settings=SETTINGS,
+    )
+    return record_flag(project.folder / "focus-normal.found", outcome.outputs, "volume"), outcome
+
+
+@pytest.fixture(scope="module")
+def exact_focus(project, phantom, record_flag):
+    """A flag with the true pattern, which makes the fused volume a closed form."""
+    path = project.folder / "exact.nii"
+    write_nifti(path, phantom.pattern(), voxel_size_mm=(0.012, 0.01, 0.0025))
+    return record_flag(project.folder / "exact.found", [product(path, "focus")], "volume")
+
+
+def stitch(project, focus_flag, modality, where, threads=1, settings=SETTINGS):
+    return stitch_volume(
+        processed=project.processed,
+        found=project.found,
+        focused=focus_flag,
+        stitched=project.stitched,
+        folder=where,
+        overview=where / f"{modality}.jpg",
+        illumination=project.illumination,
+        instrument=project.instrument,
+        modality=modality,
+        settings=settings,
+        threads=threads,
+    )
+
+
+@pytest.fixture(scope="module")
+def level(project, exact_focus):
+    return stitch(project, exact_focus, "R3D", project.folder / "stitched")
+
+
+def test_focus_is_found_from_the_surfaces_of_the_tiles(focused, phantom):
+    _, outcome = focused
+    error = read_nifti(path_of(outcome, "focus")) - phantom.pattern()
+    assert np.sqrt(np.mean(error**2)) < 0.3
+    assert outcome.qc["overlap_rms_after_px"] < 0.2 * outcome.qc["overlap_rms_before_px"]
+    assert outcome.gates[0].verdict == "pass"
+
+
+def test_missing_tile_is_named(focused):
+    _, outcome = focused
+    assert outcome.warnings == ["1 of 6 tiles are holes: 4"]
+    assert outcome.tiles.missing[0].reason == "declared missing"
+
+
+def test_flattened_volume_is_level_across_all_tiles(level):
+    volume = read_volume(path_of(level, "R3D"))[:]
+    depth = np.arange(30)[:, None, None] + level.qc["base_px"] - SETTINGS.offset_px
+    assert np.nanmax(np.abs(volume - depth)) < 1e-3
+    assert np.isfinite(volume).mean() > 0.7
+
+
+def test_shallowest_tissue_lies_at_the_offset(level, project, phantom):
+    surfaces = [
+        phantom.surface_of(phantom.layout, t) - phantom.pattern()
+        for t in phantom.grid
+        if t != project.missing
+    ]
+    assert abs(np.min(surfaces) - level.qc["base_px"]) < 1.5
+
+
+def test_mask_and_hole_are_empty(level, project, phantom):
+    volume = read_volume(path_of(level, "R3D"))[:]
+    x, y = (round(p) + 25 for p in phantom.layout.positions_px[project.missing])
+    assert np.isnan(volume[:, :, :10]).all()
+    assert np.isnan(volume[:, y, x]).all()
+    assert np.isfinite(volume[:, 20, 12:40]).all()
+
+
+def test_mask_can_be_left_off(project, exact_focus, tmp_path):
+    settings = SETTINGS.model_copy(update={"mask_volumes": False})
+    outcome = stitch(project, exact_focus, "R3D", tmp_path, settings=settings)
+    assert np.isfinite(read_volume(path_of(outcome, "R3D"))[:, 20, 2:10]).all()
+
+
+def test_axis_angles_are_fused_across_their_wrap(project, exact_focus, level, tmp_path):
+    outcome = stitch(project, exact_focus, "O3D", tmp_path)
+    volume = read_volume(path_of(outcome, "O3D"))[:]
+    depth = np.arange(30)[:, None, None] + level.qc["base_px"] - SETTINGS.offset_px
+    assert np.nanmax(np.abs(axis_difference(volume, 4 * depth))) < 0.05
+
+
+def test_volume_is_valid_and_has_the_true_scale(level):
+    path = path_of(level, "R3D")
+    Image.from_zarr(zarr.open_group(path, mode="r"))
+    assert read_volume_voxel_size_mm(path) == pytest.approx((0.012, 0.01, 0.0025))
+
+
+def test_two_threads_write_the_same_bytes(project, exact_focus, level, tmp_path):
+    again = stitch(project, exact_focus, "R3D", tmp_path, threads=2)
+    assert [p.id for p in again.outputs] == [p.id for p in level.outputs]
+
+
+def test_joined_flag_lists_the_volumes_of_all_modalities(project, level, record_flag, tmp_path):
+    flags = [
+        record_flag(tmp_path / f"{m}.flag", level.outputs, "volume", level.tiles, m)
+        for m in ("R3D", "dBI")
+    ]
+    joined = join_volumes(volumes=flags)
+    assert [p.role for p in joined.outputs] == ["R3D", "R3D"]
+    assert [hole.tile for hole in joined.tiles.missing] == [project.missing]
+
+
+def test_focus_of_another_tile_size_is_refused(project, record_flag, tmp_path):
+    path = tmp_path / "focus.nii"
+    write_nifti(path, np.zeros((3, 3), np.float32), voxel_size_mm=(1, 1, 1))
+    flag = record_flag(tmp_path / "focus.found", [product(path, "focus")], "volume")
+    with pytest.raises(DataError, match=r"found pixels \(3, 3\), expected pixels \(40, 40\)"):
+        stitch(project, flag, "R3D", tmp_path)

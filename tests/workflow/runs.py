@@ -1,0 +1,78 @@
+"""Real runs of Snakemake over simulated acquisitions."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+NOT_PRODUCTS = {".snakemake", "logs", "benchmarks", "lineage", "state", "records"}
+
+
+def simulate(folder, preset):
+    """Run `octflow simulate`."""
+    command = [sys.executable, "-m", "octflow", "simulate", str(folder), "--preset", preset]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+def acquisition(simulated, folder):
+    """Make a folder like `simulated` with links to its raw tiles, for a project of its own."""
+    folder.mkdir()
+    (folder / "raw").mkdir()
+    for path in (simulated / "raw").iterdir():
+        os.link(path, folder / "raw" / path.name)
+    shutil.copy(simulated / "dispersion.dat", folder)
+    text = (simulated / "config.yaml").read_text().replace(str(simulated), str(folder))
+    config = yaml.safe_load(text)
+    # The archive of random numbers takes long and is tested by itself.
+    config["ingest"]["archive"] = False
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+def command(folder, *options, cores=1):
+    config = str(folder / "config.yaml")
+    return [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--cores",
+        str(cores),
+        "--configfile",
+        config,
+        *options,
+    ]
+
+
+def snakemake(folder, *options, cores=1):
+    """Run Snakemake to its end; return the exit status and everything it said."""
+    done = subprocess.run(
+        command(folder, *options, cores=cores),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return done.returncode, done.stdout
+
+
+def products(folder):
+    """Digest every product of a project: all files but records, logs and Snakemake's own."""
+    project = folder / "project"
+    files = (p for p in project.rglob("*") if p.is_file())
+    kept = (p for p in files if not NOT_PRODUCTS & set(p.relative_to(project).parts))
+    return {
+        str(p.relative_to(project)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(kept)
+    }
+
+
+def flags(folder):
+    """All flags of a project."""
+    found = (p for p in (folder / "project").rglob("state/*") if p.suffix not in {".json"})
+    return sorted(found)

@@ -1,0 +1,82 @@
+"""Bad tiles: each is named with what was found and expected; the rest goes on with a hole."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import runs
+
+from octflow.io.nifti import read_nifti
+from octflow.io.records import read_record
+
+pytestmark = pytest.mark.slow
+
+
+def raw(folder, mosaic, tile):
+    return next((folder / "raw").glob(f"mosaic_{mosaic:03d}_image_{tile:04d}_*"))
+
+
+def rewrite(path, content):
+    """Replace a raw tile without touching what it is linked to."""
+    path.unlink()
+    path.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    """Slice 2 has a tile cut short, one too long, one of noise and one missing."""
+    base = tmp_path_factory.mktemp("faulty")
+    folder = runs.acquisition(runs.simulate(base / "simulated", "tiny"), base / "tiny")
+    short, long = raw(folder, 3, 1), raw(folder, 3, 4)
+    rewrite(short, short.read_bytes()[:1000])
+    rewrite(long, long.read_bytes() + b"12")
+    noise = raw(folder, 4, 2)
+    content = bytearray(noise.read_bytes())
+    counts = np.random.default_rng(0).integers(0, 4096, (len(content) - 352) // 2, np.uint16)
+    content[352:] = counts.tobytes()
+    rewrite(noise, content)
+    raw(folder, 4, 3).unlink()
+    declare = [sys.executable, "-m", "octflow", "declare-missing", "3", "--mosaic", "4"]
+    (folder / "project").mkdir()
+    options = ["--reason", "laser off", "--project", str(folder / "project")]
+    subprocess.run([*declare, *options], check=True, capture_output=True)
+    return folder, short.name, long.name, runs.snakemake(folder)
+
+
+def test_the_run_goes_on_and_exits_0(faulty):
+    status, said = faulty[3]
+    assert status == 0, said
+    assert (faulty[0] / "project" / "state" / "project.stacked").exists()
+
+
+def test_the_short_and_the_long_tile_are_named_with_both_sizes(faulty):
+    folder, short, long, (_, said) = faulty
+    size = raw(folder, 3, 2).stat().st_size
+    assert f"{short}: found 1000 bytes, expected {size} bytes" in said
+    assert f"{long}: found {size + 2} bytes, expected {size} bytes" in said
+
+
+def test_the_tile_of_noise_is_named(faulty):
+    said = faulty[3][1]
+    assert "mosaic_004_image_0002_complex.nii: found noise floor" in said
+
+
+def test_the_missing_tile_is_named_with_its_reason(faulty):
+    assert "tile 3 is missing: laser off" in faulty[3][1]
+
+
+@pytest.mark.parametrize(("mosaic", "holes"), [(3, {1, 4}), (4, {2, 3})])
+def test_the_mosaic_is_there_with_a_hole(faulty, mosaic, holes, monkeypatch):
+    monkeypatch.chdir(faulty[0] / "project")
+    record = read_record(
+        faulty[0] / "project" / f"mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.stitched"
+    )
+    lacking = {t.tile for t in (*record.tiles.failed, *record.tiles.missing)}
+    assert lacking == holes
+    whole, holed = (
+        np.isfinite(read_nifti(Path(f"mosaic-{m:03d}/stitched/mosaic_{m:03d}_aip.nii.gz"))).sum()
+        for m in (mosaic - 2, mosaic)
+    )
+    assert 0 < holed < 0.8 * whole

@@ -1,0 +1,102 @@
+"""A run may be killed at any instant and repeated; a run may come before the tiles do."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+import runs
+
+from octflow.io.records import read_record
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    return runs.simulate(tmp_path_factory.mktemp("simulated") / "tiny", "tiny")
+
+
+@pytest.fixture(scope="module")
+def half_acquired(simulated, tmp_path_factory):
+    """A project whose last mosaic lacks tiles, run; then the tiles, and run again."""
+    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("half") / "tiny")
+    late = sorted((folder / "raw").glob("mosaic_004*"))[1:]
+    for path in late:
+        path.rename(folder / path.name)
+    first = runs.snakemake(folder)
+    made = runs.flags(folder)
+    for path in late:
+        (folder / path.name).rename(path)
+    return folder, first, made, runs.snakemake(folder)
+
+
+@pytest.fixture(scope="module")
+def killed(simulated, tmp_path_factory):
+    """A project whose runs were killed three times, then left alone."""
+    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("killed") / "tiny")
+    for wanted in (4, 20, 40):
+        _run_until_killed(folder, wanted)
+    return folder, runs.snakemake(folder)
+
+
+def _run_until_killed(folder, flags_wanted):
+    with subprocess.Popen(
+        runs.command(folder),
+        cwd=runs.ROOT,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as run:
+        while run.poll() is None and len(runs.flags(folder)) < flags_wanted:
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGKILL)
+
+
+def test_a_half_acquired_project_makes_what_can_be_made_and_exits_0(half_acquired):
+    _, (status, said), made, _ = half_acquired
+    names = [path.name for path in made]
+    assert status == 0, said
+    assert "slice-001.registered" in names
+    assert "mosaic-003.stitched" in names
+    assert "project.stacked" in names
+    assert "mosaic-004.stitched" not in names
+    assert "waiting: mosaic 4 batch 1: tiles [2] have not arrived" in said
+
+
+def test_late_tiles_complete_the_project(half_acquired):
+    folder, _, made, (status, said) = half_acquired
+    assert status == 0, said
+    assert len(runs.flags(folder)) > len(made)
+    assert (folder / "project" / "state" / "slice-002.registered").exists()
+
+
+def test_a_killed_run_is_finished_by_the_same_command(killed):
+    status, said = killed[1]
+    assert status == 0, said
+
+
+def test_the_products_of_killed_runs_are_those_of_an_undisturbed_run(half_acquired, killed):
+    expected, found = runs.products(half_acquired[0]), runs.products(killed[0])
+    assert set(expected) == set(found)
+    assert [name for name in expected if expected[name] != found[name]] == []
+
+
+def test_nothing_half_written_is_left(killed):
+    assert list((killed[0] / "project").rglob(".part-*")) == []
+
+
+def test_every_flag_is_a_record_that_names_outputs_as_they_are(killed, monkeypatch):
+    monkeypatch.chdir(killed[0] / "project")
+    for path in runs.flags(killed[0]):
+        record = read_record(path)
+        assert record.status == "succeeded"
+        for listed in record.outputs:
+            assert os.path.exists(listed.path), listed.path  # noqa: PTH110
+
+
+def test_raw_tiles_are_untouched(simulated, killed):
+    for path in (simulated / "raw").iterdir():
+        assert path.stat().st_nlink >= 2
+        assert path.stat().st_mtime_ns == (killed[0] / "raw" / path.name).stat().st_mtime_ns
