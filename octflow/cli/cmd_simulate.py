@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 import yaml
 
-from octflow.core.settings import Settings
 from octflow.io.atomic import replacing
 from octflow.simulate.acquisition import exposures, scan
 from octflow.simulate.presets import preset
@@ -82,16 +81,12 @@ def _simulation(
     size: str, *, third_illumination: bool, changes: dict[str, int | str | None]
 ) -> Simulation:
     keys = {"seed": "seed", "slices": "n_slices", "raw_kind": "raw_kind", "names": "name_style"}
-    given = {keys[name]: value for name, value in changes.items() if value is not None}
-    simulation = preset(size)
+    plain = preset(size).plain()
+    plain |= {keys[name]: value for name, value in changes.items() if value is not None}
     if third_illumination:
-        rows = simulation.experiment.illuminations
-        third = rows[-1].model_copy(update={"name": "tiltPos", "tilt_deg": 15.0})
-        given["experiment"] = simulation.experiment.model_copy(
-            update={"illuminations": (*rows, third)}
-        )
-    plain = {k: v.plain() if isinstance(v, Settings) else v for k, v in given.items()}
-    return Simulation.model_validate({**simulation.plain(), **plain})
+        rows = plain["experiment"]["illuminations"]
+        rows.append({**rows[-1], "name": "tiltPos", "tilt_deg": 15.0})
+    return Simulation.model_validate(plain)
 
 
 def config_of(simulation: Simulation, folder: Path) -> dict[str, object]:

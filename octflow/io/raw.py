@@ -1,8 +1,5 @@
 """Raw tiles: what the microscope writes, byte for byte, and the complex tiles made of them."""
 
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,32 +7,11 @@ from numpy.typing import NDArray
 
 from octflow.core.errors import DataError
 from octflow.core.instrument import N_DEPTH, N_SPECTRAL
-from octflow.core.names import RawKind, RawName, parse_raw_name
+from octflow.core.names import RawKind
 from octflow.io.nifti import read_nifti, write_nifti
 
 HEADER_BYTES = 352
 """A NIfTI-1 header; its content is not trusted."""
-
-
-@dataclass(frozen=True)
-class RawTile:
-    """A raw file as the directory shows it."""
-
-    name: RawName
-    path: Path
-    size_bytes: int
-    modified_s: float
-
-
-def list_raw_tiles(folder: Path) -> Iterator[RawTile]:
-    """List the raw tiles of an acquisition folder, by name; other files are passed over."""
-    if not folder.is_dir():
-        return
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda e: e.name):
-            if name := parse_raw_name(entry.name):
-                stat = entry.stat()
-                yield RawTile(name, Path(entry.path), stat.st_size, stat.st_mtime)
 
 
 def expected_bytes(kind: RawKind, n_x: int, n_y: int) -> int:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from octflow.core.layout import flag
+from octflow.io.acquisition import RawTile, list_raw_tiles
 from octflow.io.missing import read_missing
-from octflow.io.raw import RawTile, list_raw_tiles
 from octflow.workflow.config import Config
 
 Inventory = list[dict[str, Any]]

@@ -116,12 +116,13 @@ class Session:
     def unit(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the part of the sample that a job works on, as its record names it."""
         ids = dict(wildcards.items())
-        numbers = {k: int(ids[k]) for k in ("slice", "mosaic", "batch") if k in ids}
-        texts = {k: ids[k] for k in ("illumination", "modality") if k in ids}
-        if "mosaic" in numbers:
-            numbers["slice"] = self.config.experiment.slice_of(numbers["mosaic"])
-            texts["illumination"] = self.illumination_of(wildcards)
-        return {"project": self.config.project.name, **numbers, **texts}
+        unit: dict[str, Any] = {"project": self.config.project.name}
+        unit |= {k: int(ids[k]) for k in ("slice", "mosaic", "batch") if k in ids}
+        unit |= {k: ids[k] for k in ("illumination", "modality") if k in ids}
+        if "mosaic" in unit:
+            unit["slice"] = self.config.experiment.slice_of(unit["mosaic"])
+            unit["illumination"] = self.illumination_of(wildcards)
+        return unit
 
     def slice_of(self, wildcards: Wildcards) -> str:
         """Return the slice of a mosaic."""

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from octflow.core.errors import DataError
+from octflow.io.acquisition import list_raw_tiles
 from octflow.io.raw import (
     check_raw_size,
     expected_bytes,
-    list_raw_tiles,
     pack_12bit,
     read_complex_tile,
     read_raw_bytes,

@@ -81,7 +81,7 @@ def test_names_are_understood(tiny, kind, style):
 
 def test_older_names_carry_stage_positions(tiny):
     older = tiny.model_copy(update={"name_style": "stage"})
-    expected = "mosaic_002_image_0003_x_150_y_0_z_0_r_-15_tilted_spectral_0007.nii"
+    expected = "mosaic_002_image_0003_x_168_y_0_z_0_r_-15_tilted_spectral_0007.nii"
     assert raw_name(older, Exposure(7, 2, 3)) == expected
 
 

@@ -12,8 +12,8 @@ DISPERSION = dispersion_phase(np.arange(2048), 12.0)
 def scanned(tiny, intensity):
     """Intensity (Y, X, Z), data surface and tissue mask of a tile with both."""
     scene = scene_of(tiny, 1)
-    _, start = tile_profiles(scene, 2, 0, 24)
-    x, y = np.meshgrid(np.arange(24) + scene.positions[2][0], np.arange(24) + scene.positions[2][1])
+    _, start = tile_profiles(scene, 2, 0, 32)
+    x, y = np.meshgrid(np.arange(32) + scene.positions[2][0], np.arange(32) + scene.positions[2][1])
     tissue = scene.appearance(x, y).sample.tissue
     return intensity(tile_spectra(tiny, 1, 2), DISPERSION), start, tissue
 
@@ -54,9 +54,9 @@ def test_signal_begins_at_the_surface_plus_the_focus_pattern(scanned):
 
 def test_data_surface_is_sample_surface_plus_focus_pattern(tiny):
     scene = scene_of(tiny, 2)
-    _, start = tile_profiles(scene, 3, 0, 24)
+    _, start = tile_profiles(scene, 3, 0, 32)
     at_x, at_y = scene.positions[3]
-    x, y = np.meshgrid(at_x + np.arange(20), at_y + np.arange(24))
+    x, y = np.meshgrid(at_x + np.arange(28), at_y + np.arange(32))
     np.testing.assert_allclose(start - scene.appearance(x, y).surface_px, scene.focus_px, atol=1e-9)
 
 
@@ -65,13 +65,13 @@ def test_overlapping_tiles_see_the_same_sample():
     table = still.experiment.illuminations[0].model_copy(update={"overlap_fraction": 0.25})
     experiment = still.experiment.model_copy(update={"illuminations": (table,)})
     scene = scene_of(still.model_copy(update={"experiment": experiment}), 1)
-    below, above = (tile_profiles(scene, tile, 0, 24)[0] for tile in (1, 2))
-    np.testing.assert_allclose(above[18:], below[:6], rtol=1e-4, atol=1e-2)
+    below, above = (tile_profiles(scene, tile, 0, 32)[0] for tile in (1, 2))
+    np.testing.assert_allclose(above[24:], below[:8], rtol=1e-4, atol=1e-2)
 
 
 def test_strips_of_a_tile_do_not_depend_on_where_they_begin(tiny):
     scene = scene_of(tiny, 1)
-    whole, part = tile_profiles(scene, 1, 0, 24)[0], tile_profiles(scene, 1, 7, 9)[0]
+    whole, part = tile_profiles(scene, 1, 0, 32)[0], tile_profiles(scene, 1, 7, 9)[0]
     np.testing.assert_allclose(part, whole[7:9], rtol=1e-4, atol=1e-2)
 
 

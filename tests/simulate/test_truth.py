@@ -28,7 +28,7 @@ def test_positions_are_those_of_the_tiles(folder, tiny):
 
 def test_maps_cover_the_mosaic(folder, tiny):
     positions = np.array(list(scene_of(tiny, 1).positions.values()))
-    n_x, n_y = np.ceil(positions.max(axis=0) + 24).astype(int)
+    n_x, n_y = np.ceil(positions.max(axis=0) + 32).astype(int)
     image = nib.load(folder / "truth" / "mosaic_001_dn.nii")
     assert image.shape == (n_x, n_y, 1)
     np.testing.assert_allclose(image.header.get_zooms(), (0.01, 0.01, 0.0025))
@@ -61,5 +61,5 @@ def test_geometry_and_vessels_are_plain_numbers(folder):
 
 def test_focus_pattern_has_the_size_of_a_tile(folder):
     image = nib.load(folder / "truth" / "focus-tilted.nii")
-    assert image.shape == (20, 24, 1)
+    assert image.shape == (28, 32, 1)
     assert np.asanyarray(image.dataobj).min() == 0

@@ -82,8 +82,13 @@ def unnamed_files(rules):
     return [
         r.name
         for r in rules
-        if len(list(r.input.keys())) < len(r.input) or len(list(r.output.keys())) < len(r.output)
+        if any(name is None for name, _ in (*r.input._allitems(), *r.output._allitems()))
     ]
+
+
+def plain_pattern(path):
+    """Strip the constraints from the wildcards of a path."""
+    return re.sub(r"\{(\w+),[^}]*\}", r"{\1}", str(path))
 
 
 def impure_rule_files(folder):

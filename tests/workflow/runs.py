@@ -15,7 +15,7 @@ NOT_PRODUCTS = {".snakemake", "logs", "benchmarks", "lineage", "state", "records
 
 def simulate(folder, preset):
     """Run `octflow simulate`."""
-    command = [sys.executable, "-m", "octflow", "simulate", str(folder), "--preset", preset]
+    command = [sys.executable, "-m", "octflow.cli", "simulate", str(folder), "--preset", preset]
     subprocess.run(command, check=True, capture_output=True)
     return folder
 

@@ -38,7 +38,7 @@ def faulty(tmp_path_factory):
     content[352:] = counts.tobytes()
     rewrite(noise, content)
     raw(folder, 4, 3).unlink()
-    declare = [sys.executable, "-m", "octflow", "declare-missing", "3", "--mosaic", "4"]
+    declare = [sys.executable, "-m", "octflow.cli", "declare-missing", "3", "--mosaic", "4"]
     (folder / "project").mkdir()
     options = ["--reason", "laser off", "--project", str(folder / "project")]
     subprocess.run([*declare, *options], check=True, capture_output=True)
