@@ -93,15 +93,15 @@ def work_through(
 
     def attempt(job: TileJob) -> TileRecord | TileFailure:
         path = records / f"tile-{job.tile:04d}.json"
-        if (known := _recall(path, job, signature)) is not None:
-            clock.tick(job.tile, "kept")
-            return known
         try:
+            if (known := _recall(path, job, signature)) is not None:
+                clock.tick(job.tile, "kept")
+                return known
             record = work(job)
+            with replacing(path) as part:
+                part.write_text(record.model_dump_json(indent=1) + "\n")
         except Exception as error:  # noqa: BLE001 - one bad tile must not stop the others
             return _failed(job, error)
-        with replacing(path) as part:
-            part.write_text(record.model_dump_json(indent=1) + "\n")
         clock.tick(job.tile, "done")
         return record
 

@@ -11,6 +11,7 @@ from octflow.core.errors import SettingsError
 from octflow.core.experiment import Experiment
 from octflow.core.instrument import Instrument
 from octflow.core.names import RawKind
+from octflow.core.record import Record
 from octflow.core.settings import Settings
 from octflow.stages.convert.settings import ConvertSettings
 from octflow.stages.ingest.settings import IngestSettings
@@ -91,10 +92,24 @@ def json_schema() -> str:
     return json.dumps(Config.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
+def record_schema() -> str:
+    """Return the JSON Schema of a record, for readers of flags."""
+    return json.dumps(Record.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+GENERATED = {
+    "config.default.yaml": default_yaml,
+    "schema.json": json_schema,
+    "record.schema.json": record_schema,
+}
+"""Generated files of the folder config, and what makes them."""
+
+
 def write_generated(folder: Path) -> list[Path]:
-    """Write config.default.yaml and schema.json; return those that changed."""
+    """Write the generated files; return those that changed."""
     changed = []
-    for name, text in (("config.default.yaml", default_yaml()), ("schema.json", json_schema())):
+    for name, text_of in GENERATED.items():
+        text = text_of()
         path = folder / name
         if not path.exists() or path.read_text() != text:
             path.write_text(text)

@@ -7,16 +7,14 @@ import yaml
 from octflow.cli.cmd_simulate import config_of
 from octflow.core.errors import SettingsError
 from octflow.simulate.presets import preset
-from octflow.workflow.config import default_yaml, json_schema, read_config
+from octflow.workflow.config import GENERATED, default_yaml, json_schema, read_config
 
 CONFIG = Path(__file__).parents[2] / "config"
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), [("config.default.yaml", default_yaml), ("schema.json", json_schema)]
-)
-def test_generated_files_are_in_step_with_the_models(name, text):
-    assert (CONFIG / name).read_text() == text(), "run `make generated`"
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_files_are_in_step_with_the_models(name):
+    assert (CONFIG / name).read_text() == GENERATED[name](), "run `make generated`"
 
 
 def test_the_defaults_are_a_configuration():

@@ -60,7 +60,7 @@ def test_the_short_and_the_long_tile_are_named_with_both_sizes(faulty):
 
 def test_the_tile_of_noise_is_named(faulty):
     said = faulty[3][1]
-    assert "mosaic_004_image_0002_complex.nii: found noise floor" in said
+    assert "mosaic_004_image_0002_complex.nii: found a noise floor of" in said
 
 
 def test_the_missing_tile_is_named_with_its_reason(faulty):

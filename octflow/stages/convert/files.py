@@ -243,10 +243,7 @@ def _outcome(result: BatchResult, record: Record, instrument: Instrument) -> Out
             ),
         },
         warnings=[
-            *(f"tile {f.tile} failed: {f.reason}" for f in result.failed),
-            *(
-                f"tile {r.tile}: {r.qc['saturated_fraction']:.3%} of the samples saturated"
-                for r in warned
-            ),
+            f"tile {r.tile}: {r.qc['saturated_fraction']:.3%} of the samples saturated"
+            for r in warned
         ],
     )

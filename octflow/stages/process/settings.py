@@ -32,8 +32,9 @@ class ProcessSettings(Settings):
     """Deep intensity from which a tile is taken for noise and refused."""
     min_surface_step_db: float = Field(3, ge=0)
     """Rise of the smoothed intensity that makes a found surface believable."""
-    min_surface_found_fraction: float = Field(0.5, ge=0, le=1)
-    """Share of A-lines with a believable surface below which a tile carries a warning."""
+    min_surface_found_fraction: float = Field(0, ge=0, le=1)
+    """Share of A-lines with a believable surface below which a tile carries a warning; tiles
+    beside the tissue have none, so raise it only where all tiles lie on tissue."""
     min_snr_db: float = Field(10, ge=0)
     """Median peak above the noise floor below which a tile carries a warning."""
     max_failed_tiles: int = Field(5, ge=0)

@@ -1,0 +1,166 @@
+"""The demonstration, whole: products that other programs open, accuracy, reports."""
+
+import json
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import ome_zarr_models
+import pytest
+import runs
+import scipy.io
+import tifffile
+import zarr
+from PIL import Image
+
+from octflow.io.records import read_record
+from octflow.simulate.accuracy import accuracy_table
+
+pytestmark = pytest.mark.slow
+
+STAGES = {"ingest", "convert", "process", "stitch", "volume", "register", "stack"}
+ENFACE = ("aip", "mip", "ret", "ori", "biref", "surf")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo preset, reconstructed."""
+    folder = runs.simulate(tmp_path_factory.mktemp("demo") / "demo", "demo")
+    status, said = runs.snakemake(folder, cores=2)
+    assert status == 0, said
+    return folder
+
+
+@pytest.fixture
+def project(demo, monkeypatch):
+    """The project folder, as the working directory: records speak from there."""
+    monkeypatch.chdir(demo / "project")
+    return demo / "project"
+
+
+def test_every_quantity_is_within_its_bound_of_the_truth(demo):
+    rows = accuracy_table(demo / "project", demo / "truth")
+    assert {row.name.split(",")[0] for row in rows} >= {
+        "surface",
+        "retardance slope in bundles",
+        "in-plane axis",
+        "tile positions",
+        "focus plane",
+        "3-D axis",
+    }
+    assert [row for row in rows if not row.passed] == []
+
+
+def test_every_stage_leaves_flags_that_validate_against_the_published_schema(demo):
+    import jsonschema
+
+    schema = json.loads((runs.ROOT / "config" / "record.schema.json").read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    records = [json.loads(path.read_text()) for path in runs.flags(demo)]
+    assert {record["stage"] for record in records} == STAGES
+    for record in records:
+        validator.validate(record)
+
+
+def test_inputs_of_records_are_the_ids_of_records(demo):
+    records = [read_record(path) for path in runs.flags(demo)]
+    ids = {record.record_id for record in records}
+    named = {p.id for record in records for p in record.inputs if p.role == "record"}
+    assert named
+    assert named <= ids
+
+
+@pytest.mark.parametrize("modality", ENFACE)
+def test_stitched_maps_have_the_true_pixel_size_in_every_format(project, modality):
+    stem = project / "mosaic-001" / "stitched" / f"mosaic_001_{modality}"
+    image = nib.load(f"{stem}.nii.gz")
+    assert image.header.get_zooms()[:2] == pytest.approx((0.01, 0.01))
+    assert image.header.get_xyzt_units()[0] == "mm"
+    with Image.open(f"{stem}.jpg") as picture:
+        assert picture.size == image.shape[:2]
+    with tifffile.TiffFile(f"{stem}.tiff") as file:
+        assert file.pages[0].tags["XResolution"].value == (1, 10)
+        np.testing.assert_array_equal(file.asarray(), np.asarray(image.dataobj)[:, :, 0].T)
+
+
+@pytest.mark.parametrize("modality", ["dBI", "R3D", "O3D"])
+def test_volumes_are_ome_zarr_with_true_scale(project, modality):
+    path = project / "mosaic-001" / "stitched" / f"mosaic_001_{modality}.ome.zarr"
+    group = zarr.open_group(path, mode="r")
+    image = ome_zarr_models.open_ome_zarr(group)
+    assert image.ome_zarr_version == "0.5"
+    multiscale = image.attributes.ome.multiscales[0]
+    assert [axis.name for axis in multiscale.axes] == ["z", "y", "x"]
+    scale = multiscale.datasets[0].coordinateTransformations[0].scale
+    assert scale == pytest.approx([0.0025, 0.01, 0.01])
+
+
+def test_a_viewer_library_reads_the_volume(project):
+    from ome_zarr.io import parse_url
+    from ome_zarr.reader import Reader
+
+    path = project / "mosaic-001" / "stitched" / "mosaic_001_dBI.ome.zarr"
+    node = next(iter(Reader(parse_url(path))()))
+    assert node.data[0].shape[0] == 500
+    level = np.asarray(node.data[0][200:210])
+    assert 40 < np.nanmean(level) < 90
+
+
+def test_fibre_axes_are_unit_vectors_and_matlab_has_the_documented_names(project):
+    axes = np.asarray(nib.load(project / "registered" / "slice-001_axis3d.nii.gz").dataobj)
+    length = np.linalg.norm(axes, axis=-1)
+    np.testing.assert_allclose(length[length > 0], 1, atol=1e-5)
+    variables = scipy.io.loadmat(project / "registered" / "slice-001_axis3d.mat")
+    assert {"dneff_n", "dneff_x", "phi_n", "phi_x", "psi", "Psi", "Theta", "alpha", "biref"} <= set(
+        variables
+    )
+
+
+def test_the_stack_has_one_plane_per_slice_at_the_thickness_of_a_slice(project):
+    image = nib.load(project / "stacked" / "stack_aip.nii.gz")
+    assert image.shape[2] == 2
+    assert image.header.get_zooms()[:3] == pytest.approx((0.01, 0.01, 0.5))
+
+
+def test_raw_tiles_are_known_by_their_sha256(project):
+    record = read_record(project / "mosaic-001/state/batch-001.complex")
+    raw = {p.path: p.id for p in record.inputs if p.role == "raw"}
+    path, raw_id = next(iter(raw.items()))
+    done = subprocess.run(["sha256sum", path], check=True, capture_output=True, text=True)
+    assert raw_id == "sha256:" + done.stdout.split()[0]
+
+
+def test_a_second_run_has_nothing_to_do(demo):
+    status, said = runs.snakemake(demo)
+    assert status == 0
+    assert "Nothing to be done" in said
+
+
+def test_the_zircon_profile_finds_nothing_to_do_either(demo):
+    status, said = runs.snakemake(demo, "--profile", str(runs.ROOT / "profiles" / "zircon"))
+    assert status == 0
+    assert "Nothing to be done" in said
+
+
+def test_the_report_shows_the_pictures(demo):
+    status, said = runs.snakemake(demo, "--report", str(demo / "report.html"))
+    assert status == 0, said
+    page = (demo / "report.html").read_text()
+    for category in ("1 Tiles", "2 Mosaics", "3 Volumes", "4 Slices", "5 Stack"):
+        assert category in page
+
+
+@pytest.mark.parametrize(("option", "nodes"), [("--rulegraph", 14), ("--dag", 106)])
+def test_graphs_name_the_rules(demo, option, nodes):
+    graph = subprocess.run(
+        runs.command(demo, option), cwd=runs.ROOT, capture_output=True, text=True, check=True
+    )
+    assert graph.stdout.count("[label = ") == nodes
+
+
+def test_the_accuracy_command_prints_the_table(demo):
+    command = [sys.executable, "-m", "octflow.cli", "accuracy", str(demo)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "3-D axis" in done.stdout
