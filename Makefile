@@ -36,8 +36,12 @@ accuracy: install  ## compare the demo with its truth
 report: install  ## write the HTML report of the demo
 	$(BIN)/snakemake --profile demo --report $(abspath $(DEMO))/report.html
 
-dag: install  ## draw the rule graph and the job graph into build/
-	scripts/draw-graphs $(BIN)/snakemake build
+dag: simulate  ## draw the rule graph, and the job graph of one slice, into build/
+	@command -v dot >/dev/null || { echo "make dag needs Graphviz: apt-get install graphviz" >&2; exit 1; }
+	mkdir -p build
+	$(BIN)/snakemake --profile demo --rulegraph | dot -Tsvg -o build/rulegraph.svg
+	$(BIN)/snakemake --profile demo --forceall --dag state/slice-001.registered | dot -Tsvg -o build/slice-001.svg
+	@ls build/*.svg
 
 format: install  ## format everything
 	$(BIN)/ruff format .
@@ -61,7 +65,7 @@ test-fast: install  ## run the tests that take no real run of the workflow
 	$(BIN)/pytest -m 'not slow' -n 2
 
 test: lint types  ## run all checks
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 clean:  ## remove the demo's results and what was built; never the simulated raw tiles
 	rm -rf $(DEMO)/project $(DEMO)/report.html build

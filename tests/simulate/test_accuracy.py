@@ -4,24 +4,18 @@ import pytest
 from octflow.core.errors import DataError
 from octflow.core.layout import flag
 from octflow.core.names import mosaic_name
-from octflow.core.record import Code, Executor, Record, Unit
 from octflow.io.nifti import read_nifti, write_nifti
-from octflow.io.records import product, write_record
+from octflow.io.records import product
 from octflow.io.tilemap import Tilemap, write_tilemap
 from octflow.simulate.accuracy import accuracy_table
 from octflow.simulate.geometry import focus_pattern, tile_positions
 from octflow.simulate.presets import preset
 from octflow.simulate.truth import write_truth
 
+from flags import write_flag
+
 SHIFT = np.array([2.0, -1.0])
 VOXEL_MM = (0.01, 0.01, 0.0025)
-EXECUTOR = Executor(
-    host="h", user="u", pid=1, scheduler="local", scheduler_job=None, pool="tile", threads=1
-)
-CODE = Code(
-    package="octflow", version="0", commit=None, dirty=None, stage_version=1, backend="python",
-    environment="",
-)  # fmt: skip
 
 
 class Forged:
@@ -56,13 +50,8 @@ class Forged:
             one.model_copy(update={"path": str(one.path).removeprefix(f"{self.folder}/")})
             for one in outputs
         ]
-        record = Record(
-            record_id="sha256:" + "0" * 64, stage="s", rule=rule, unit=Unit(project="p", **unit),
-            status="succeeded", inputs=[], outputs=outputs, parameters={}, parameter_hash="",
-            code=CODE, executor=EXECUTOR, started_at="", ended_at="", wall_s=0, max_rss_bytes=0,
-            attempt=1, qc=qc or {},
-        )  # fmt: skip
-        write_record(self.folder / flag(rule, **where), record)
+        path = self.folder / flag(rule, **where)
+        write_flag(path, rule, outputs=outputs, qc=qc or {}, unit=unit)
 
     def find(self, name):
         mosaic = self.experiment.mosaic_of(1, name)

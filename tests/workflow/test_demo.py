@@ -8,7 +8,6 @@ import nibabel as nib
 import numpy as np
 import ome_zarr_models
 import pytest
-import runs
 import scipy.io
 import tifffile
 import zarr
@@ -16,6 +15,8 @@ from PIL import Image
 
 from octflow.io.records import read_record
 from octflow.simulate.accuracy import accuracy_table
+
+import runs
 
 pytestmark = pytest.mark.slow
 

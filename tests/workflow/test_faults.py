@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import runs
 
 from octflow.io.nifti import read_nifti
 from octflow.io.records import read_record
+
+import runs
 
 pytestmark = pytest.mark.slow
 

@@ -6,9 +6,10 @@ import subprocess
 import time
 
 import pytest
-import runs
 
 from octflow.io.records import read_record
+
+import runs
 
 pytestmark = pytest.mark.slow
 

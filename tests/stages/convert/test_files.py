@@ -8,12 +8,13 @@ import pytest
 from octflow.core.errors import DataError, OctflowError, TooManyFailuresError
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
-from octflow.core.record import Code, Executor, Product, Record, TileFailure, Tiles, Unit
+from octflow.core.record import Product, TileFailure, Tiles
 from octflow.io.digest import fast_id, raw_id
 from octflow.io.raw import pack_12bit, read_complex_tile, write_complex_tile
-from octflow.io.records import write_record
 from octflow.stages.convert.files import convert_batch
 from octflow.stages.convert.settings import ConvertSettings
+
+from flags import write_flag
 
 N_X, N_Y = 8, 6
 ROW = Illumination(name="normal", grid_size_x=1, tile_size_x_px=N_X, tile_size_y_px=N_Y)
@@ -31,38 +32,18 @@ def raw_product(path, tile):
     return Product(id=stat_id, path=str(path), bytes=stat.st_size, role="raw", tile=tile)
 
 
+UNIT = {"slice": 1, "mosaic": 1, "batch": 1, "illumination": "normal"}
+
+
 def write_started(path, raw, kind="spectral", missing=()):
-    record = Record(
-        record_id=ZERO,
-        stage="ingest",
-        rule="start_batch",
-        unit=Unit(project="p", slice=1, mosaic=1, batch=1, illumination="normal"),
-        status="succeeded",
+    return write_flag(
+        path,
+        "start_batch",
         inputs=[raw_product(p, t) for t, p in raw.items()],
-        outputs=[],
         tiles=Tiles(ok=list(raw), missing=list(missing)),
         parameters={"acquisition": {"format": kind}},
-        parameter_hash=ZERO,
-        code=Code(
-            package="octflow",
-            version="0",
-            commit=None,
-            dirty=None,
-            stage_version=1,
-            backend="python",
-            environment=ZERO,
-        ),
-        executor=Executor(
-            host="h", user="u", pid=1, scheduler="local", scheduler_job=None, pool="tile", threads=1
-        ),
-        started_at="2026-01-01T00:00:00Z",
-        ended_at="2026-01-01T00:00:00Z",
-        wall_s=0,
-        max_rss_bytes=0,
-        attempt=1,
+        unit=UNIT,
     )
-    write_record(path, record)
-    return path
 
 
 @pytest.fixture

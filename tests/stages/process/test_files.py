@@ -7,12 +7,14 @@ from PIL import Image
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.names import tile_name
-from octflow.core.record import Code, Executor, Record, TileFailure, Tiles, Unit
+from octflow.core.record import TileFailure, Tiles
 from octflow.io.nifti import read_nifti, read_voxel_size_mm
 from octflow.io.raw import write_complex_tile
-from octflow.io.records import product, write_record
+from octflow.io.records import product
 from octflow.stages.process.files import process_batch
 from octflow.stages.process.settings import ProcessSettings
+
+from flags import write_flag
 
 N_X, N_Y, N_Z = 8, 6, 1000
 ROW = Illumination(name="normal", grid_size_x=1, tile_size_x_px=N_X, tile_size_y_px=N_Y)
@@ -49,38 +51,17 @@ def write_tiles(folder, tiles):
     return paths
 
 
+UNIT = {"slice": 1, "mosaic": 1, "batch": 1, "illumination": "normal"}
+
+
 def write_converted(path, paths, *, failed=(), missing=()):
-    record = Record(
-        record_id=ZERO,
-        stage="convert",
-        rule="convert_batch",
-        unit=Unit(project="p", slice=1, mosaic=1, batch=1, illumination="normal"),
-        status="succeeded",
-        inputs=[],
+    return write_flag(
+        path,
+        "convert_batch",
         outputs=[product(p, "complex", t) for t, p in paths.items()],
         tiles=Tiles(ok=list(paths), failed=list(failed), missing=list(missing)),
-        parameters={},
-        parameter_hash=ZERO,
-        code=Code(
-            package="octflow",
-            version="0",
-            commit=None,
-            dirty=None,
-            stage_version=1,
-            backend="python",
-            environment=ZERO,
-        ),
-        executor=Executor(
-            host="h", user="u", pid=1, scheduler="local", scheduler_job=None, pool="tile", threads=1
-        ),
-        started_at="2026-01-01T00:00:00Z",
-        ended_at="2026-01-01T00:00:00Z",
-        wall_s=0,
-        max_rss_bytes=0,
-        attempt=1,
+        unit=UNIT,
     )
-    write_record(path, record)
-    return path
 
 
 def process(converted, folder, *, threads=1, **settings):

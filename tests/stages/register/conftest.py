@@ -6,39 +6,6 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from octflow.core.record import Code, Executor, Record, Unit
-from octflow.io.records import write_record
-
-
-def write_flag(path, outputs, **unit):
-    """A flag that lists some products."""
-    record = Record(
-        record_id="sha256:" + "0" * 64,
-        stage="stitch",
-        rule="stitch_enface",
-        unit=Unit(project="p", **unit),
-        status="succeeded",
-        inputs=[],
-        outputs=outputs,
-        parameters={},
-        parameter_hash="",
-        code=Code(
-            package="octflow", version="0", commit=None, dirty=None, stage_version=1,
-            backend="python", environment="",
-        ),
-        executor=Executor(
-            host="h", user="u", pid=1, scheduler="local", scheduler_job=None, pool="stitch",
-            threads=1,
-        ),
-        started_at="",
-        ended_at="",
-        wall_s=0,
-        max_rss_bytes=0,
-        attempt=1,
-    )  # fmt: skip
-    write_record(path, record)
-    return path
-
 
 def random_fibres(n, seed=0):
     """Unit vectors evenly over the sphere (3, n), and birefringences."""
@@ -93,5 +60,5 @@ def affine(tilt_deg, rotation_deg=0.0, shear=0.0, shift=(0.0, 0.0)):
 @pytest.fixture(scope="session")
 def fields():
     """The functions of this file."""
-    functions = (write_flag, random_fibres, seen_under, axis_error_deg, scene, moved, affine)
+    functions = (random_fibres, seen_under, axis_error_deg, scene, moved, affine)
     return SimpleNamespace(**{function.__name__: function for function in functions})

@@ -14,6 +14,8 @@ from octflow.io.records import product
 from octflow.stages.register.files import register_slice
 from octflow.stages.register.settings import RegisterSettings
 
+from flags import write_flag
+
 SHAPE = (150, 170)
 TABLE = {"normal": 0, "tilted": -15, "tiltPos": 15}
 WAYS = {
@@ -56,7 +58,9 @@ def write_view(fields, folder, name, mosaic):
         write_nifti(path, array, voxel_size_mm=VOXEL_MM)
         listed.append(product(path, role))
     flag = folder / f"m{mosaic}.stitched"
-    return fields.write_flag(flag, listed, slice=1, mosaic=mosaic, illumination=name)
+    return write_flag(
+        flag, outputs=listed, unit={"slice": 1, "mosaic": mosaic, "illumination": name}
+    )
 
 
 def registered(fields, folder, *names, table=TABLE, **settings):

@@ -12,6 +12,8 @@ from octflow.io.records import product
 from octflow.stages.stack.files import stack_slices
 from octflow.stages.stack.settings import StackSettings
 
+from flags import write_flag
+
 SHIFTS = {1: (0.0, 0.0), 2: (3.5, -2.0), 4: (1.25, 4.5)}
 VOXEL_MM = (0.01, 0.01, 0.0025)
 DEPTH_PX = 30
@@ -40,10 +42,15 @@ def write_slice(made, folder, slice_id):
     maps = [product(paths[role], role) for role in arrays]
     unit = {"slice": slice_id, "mosaic": 2 * slice_id - 1, "illumination": "normal"}
     return {
-        "stitched": made.write_flag(folder / f"s{slice_id}.stitched", maps, **unit),
-        "volumes": made.write_flag(folder / f"s{slice_id}.v", [product(volume, "dBI")], **unit),
-        "registered": made.write_flag(
-            folder / f"s{slice_id}.r", [product(paths["axis3d"], "axis3d")], slice=slice_id
+        "stitched": write_flag(folder / f"s{slice_id}.stitched", outputs=maps, unit=unit),
+        "volumes": write_flag(
+            folder / f"s{slice_id}.v", outputs=[product(volume, "dBI")], unit=unit
+        ),
+        "registered": write_flag(
+            folder / f"s{slice_id}.r",
+            "register_slice",
+            outputs=[product(paths["axis3d"], "axis3d")],
+            unit={"slice": slice_id},
         ),
     }
 

@@ -11,13 +11,15 @@ from octflow.core.errors import EstimateError
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.names import tile_name
-from octflow.core.record import Record, TileFailure, Tiles, Unit
+from octflow.core.record import TileFailure, Tiles
 from octflow.io.nifti import read_nifti, read_voxel_size_mm, write_nifti
-from octflow.io.records import product, write_record
+from octflow.io.records import product
 from octflow.io.tileconfig import read_tileconfig
 from octflow.io.tilemap import read_tilemap
 from octflow.stages.stitch.files import find_tilemap, stitch_enface
 from octflow.stages.stitch.settings import StitchSettings
+
+from flags import write_flag
 
 ILLUMINATION = Illumination(
     name="normal", grid_size_x=4, tile_size_x_px=64, tile_size_y_px=64, overlap_fraction=0.25
@@ -25,44 +27,7 @@ ILLUMINATION = Illumination(
 INSTRUMENT = Instrument(voxel_x_um=12, voxel_y_um=10)
 MAPS = ("aip", "mip", "ret", "ori", "biref", "surf")
 MISSING = 5
-
-
-def record(outcome_like, stage, mosaic=1):
-    return Record(
-        record_id="sha256:" + "0" * 64,
-        stage=stage,
-        rule=stage,
-        unit=Unit(project="p", slice=1, mosaic=mosaic, illumination="normal"),
-        status="succeeded",
-        inputs=[],
-        outputs=outcome_like["outputs"],
-        tiles=outcome_like["tiles"],
-        parameters={},
-        parameter_hash="x",
-        code={
-            "package": "octflow",
-            "version": "0",
-            "commit": None,
-            "dirty": None,
-            "stage_version": 1,
-            "backend": "python",
-            "environment": "x",
-        },
-        executor={
-            "host": "h",
-            "user": "u",
-            "pid": 1,
-            "scheduler": "local",
-            "scheduler_job": None,
-            "pool": "tile",
-            "threads": 1,
-        },
-        started_at="2026-01-01T00:00:00Z",
-        ended_at="2026-01-01T00:00:01Z",
-        wall_s=1,
-        max_rss_bytes=1,
-        attempt=1,
-    )
+UNIT = {"slice": 1, "mosaic": 1, "illumination": "normal"}
 
 
 def values_of(role, aip):
@@ -82,8 +47,8 @@ def write_batch(folder, flag, tiles, missing=()):
             write_nifti(path, values_of(role, aip), voxel_size_mm=(0.012, 0.01, 0.2))
             outputs.append(product(path, role, tile))
     holes = [TileFailure(tile=t, reason="spectral.nii: found 3 bytes, expected 9") for t in missing]
-    parts = {"outputs": outputs, "tiles": Tiles(ok=[*tiles], failed=holes)}
-    write_record(flag, record(parts, "process"))
+    told = Tiles(ok=[*tiles], failed=holes)
+    write_flag(flag, "process_batch", outputs=outputs, tiles=told, unit=UNIT)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +82,7 @@ def find(project, where, **settings):
 
 def stitch(project, where, found, **settings):
     flag = where / "tilemap-normal.found"
-    write_record(flag, record({"outputs": found.outputs, "tiles": found.tiles}, "stitch"))
+    write_flag(flag, "find_tilemap", outputs=found.outputs, tiles=found.tiles, unit=UNIT)
     return stitch_enface(
         processed=project[1],
         found=flag,

@@ -10,10 +10,12 @@ from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.mosaic import Layout
 from octflow.core.names import tile_name
-from octflow.core.record import Record, TileFailure, Tiles, Unit
+from octflow.core.record import TileFailure, Tiles
 from octflow.io.nifti import write_nifti
-from octflow.io.records import product, write_record
+from octflow.io.records import product
 from octflow.io.tilemap import Tilemap, write_tilemap
+
+from flags import write_flag
 
 N_Z, TILE_PX, STEP_PX, OVERLAP_PX = 90, 40, 30, 10
 MISSING = 4
@@ -89,49 +91,7 @@ def large_phantom():
     return Phantom(grid, layout_of(grid, tile_px=120, step_px=96, overlap_px=24))
 
 
-def write_flag(path, outputs, stage, tiles=None, modality=None):
-    record = {
-        "record_id": "sha256:" + "0" * 64,
-        "stage": stage,
-        "rule": stage,
-        "unit": Unit(project="p", slice=1, mosaic=1, illumination="normal", modality=modality),
-        "status": "succeeded",
-        "inputs": [],
-        "outputs": outputs,
-        "tiles": tiles,
-        "parameters": {},
-        "parameter_hash": "x",
-        "code": {
-            "package": "octflow",
-            "version": "0",
-            "commit": None,
-            "dirty": None,
-            "stage_version": 1,
-            "backend": "python",
-            "environment": "x",
-        },
-        "executor": {
-            "host": "h",
-            "user": "u",
-            "pid": 1,
-            "scheduler": "local",
-            "scheduler_job": None,
-            "pool": "stitch",
-            "threads": 1,
-        },
-        "started_at": "2026-01-01T00:00:00Z",
-        "ended_at": "2026-01-01T00:00:01Z",
-        "wall_s": 1,
-        "max_rss_bytes": 1,
-        "attempt": 1,
-    }
-    write_record(path, Record.model_validate(record))
-    return path
-
-
-@pytest.fixture(scope="session")
-def record_flag():
-    return write_flag
+UNIT = {"slice": 1, "mosaic": 1, "illumination": "normal"}
 
 
 @dataclass(frozen=True)
@@ -163,7 +123,8 @@ def project(tmp_path_factory, phantom):
     holes = [TileFailure(tile=MISSING, reason="declared missing")]
     ok = sorted(set(phantom.grid) - {MISSING})
     batch = folder / "batch-001.processed"
-    write_flag(batch, outputs, "process", Tiles(ok=ok, missing=holes))
+    told = Tiles(ok=ok, missing=holes)
+    write_flag(batch, "process_batch", outputs=outputs, tiles=told, unit=UNIT)
     tilemap = Tilemap(
         "normal",
         INSTRUMENT.voxel_size_mm,
@@ -173,10 +134,10 @@ def project(tmp_path_factory, phantom):
     )
     write_tilemap(folder / "tilemap-normal.j2", tilemap)
     template = product(folder / "tilemap-normal.j2", "tilemap")
-    found = write_flag(folder / "tilemap-normal.found", [template], "stitch")
+    found = write_flag(folder / "tilemap-normal.found", outputs=[template], unit=UNIT)
     mask = np.ones(phantom.layout.shape, np.uint8)
     mask[:, :10] = 0
     write_nifti(folder / "mask.nii.gz", mask, voxel_size_mm=(0.012, 0.01, 0.2))
     masks = [product(folder / "mask.nii.gz", "mask")]
-    stitched = write_flag(folder / "mosaic-001.stitched", masks, "stitch")
+    stitched = write_flag(folder / "mosaic-001.stitched", outputs=masks, unit=UNIT)
     return Project(folder, [batch], found, stitched)

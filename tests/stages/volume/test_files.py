@@ -13,6 +13,9 @@ from octflow.io.records import product
 from octflow.stages.volume.files import find_focus, join_volumes, stitch_volume
 from octflow.stages.volume.settings import VolumeSettings
 
+from flags import write_flag
+
+UNIT = {"slice": 1, "mosaic": 1, "illumination": "normal"}
 SETTINGS = VolumeSettings(
     skip_x_px=2, offset_px=8, depth_px=30, chunk_px=(16, 16, 16), shard_px=(32, 32, 32)
 )
@@ -24,7 +27,7 @@ def path_of(outcome, role):
 
 
 @pytest.fixture(scope="module")
-def focused(project, record_flag):
+def focused(project):
     outcome = find_focus(
         processed=project.processed,
         found=project.found,
@@ -34,15 +37,17 @@ def focused(project, record_flag):
         instrument=project.instrument,
         settings=SETTINGS,
     )
-    return record_flag(project.folder / "focus-normal.found", outcome.outputs, "volume"), outcome
+    return write_flag(
+        project.folder / "focus-normal.found", outputs=outcome.outputs, unit=UNIT
+    ), outcome
 
 
 @pytest.fixture(scope="module")
-def exact_focus(project, phantom, record_flag):
+def exact_focus(project, phantom):
     """A flag with the true pattern, which makes the fused volume a closed form."""
     path = project.folder / "exact.nii"
     write_nifti(path, phantom.pattern(), voxel_size_mm=(0.012, 0.01, 0.0025))
-    return record_flag(project.folder / "exact.found", [product(path, "focus")], "volume")
+    return write_flag(project.folder / "exact.found", outputs=[product(path, "focus")], unit=UNIT)
 
 
 def stitch(project, focus_flag, modality, where, threads=1, settings=SETTINGS):
@@ -128,9 +133,14 @@ def test_two_threads_write_the_same_bytes(project, exact_focus, level, tmp_path)
     assert [p.id for p in again.outputs] == [p.id for p in level.outputs]
 
 
-def test_joined_flag_lists_the_volumes_of_all_modalities(project, level, record_flag, tmp_path):
+def test_joined_flag_lists_the_volumes_of_all_modalities(project, level, tmp_path):
     flags = [
-        record_flag(tmp_path / f"{m}.flag", level.outputs, "volume", level.tiles, m)
+        write_flag(
+            tmp_path / f"{m}.flag",
+            outputs=level.outputs,
+            tiles=level.tiles,
+            unit={**UNIT, "modality": m},
+        )
         for m in ("R3D", "dBI")
     ]
     joined = join_volumes(volumes=flags)
@@ -138,9 +148,9 @@ def test_joined_flag_lists_the_volumes_of_all_modalities(project, level, record_
     assert [hole.tile for hole in joined.tiles.missing] == [project.missing]
 
 
-def test_focus_of_another_tile_size_is_refused(project, record_flag, tmp_path):
+def test_focus_of_another_tile_size_is_refused(project, tmp_path):
     path = tmp_path / "focus.nii"
     write_nifti(path, np.zeros((3, 3), np.float32), voxel_size_mm=(1, 1, 1))
-    flag = record_flag(tmp_path / "focus.found", [product(path, "focus")], "volume")
+    flag = write_flag(tmp_path / "focus.found", outputs=[product(path, "focus")], unit=UNIT)
     with pytest.raises(DataError, match=r"found pixels \(3, 3\), expected pixels \(40, 40\)"):
         stitch(project, flag, "R3D", tmp_path)
