@@ -40,7 +40,7 @@ dag: simulate  ## draw the rule graph, and the job graph of one slice, into buil
 	@command -v dot >/dev/null || { echo "make dag needs Graphviz: apt-get install graphviz" >&2; exit 1; }
 	mkdir -p build
 	$(BIN)/snakemake --profile demo --rulegraph | dot -Tsvg -o build/rulegraph.svg
-	$(BIN)/snakemake --profile demo --forceall --dag state/slice-001.registered | dot -Tsvg -o build/slice-001.svg
+	$(BIN)/snakemake --profile demo --forceall --dag dot state/slice-001.registered | dot -Tsvg -o build/slice-001.svg
 	@ls build/*.svg
 
 format: install  ## format everything
