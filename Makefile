@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEMO := demo
+DEMO := phantom
 
 .PHONY: help install demo simulate accuracy dag report format lint types test test-fast generated clean
 

@@ -15,7 +15,7 @@ def command(folder: Path) -> None:
 
     \b
     Example:
-      octflow accuracy demo
+      octflow accuracy phantom
     """  # noqa: D301 - \b keeps click from joining the lines
     rows = accuracy_table(folder / "project", folder / "truth")
     name_length = max(len(row.name) for row in rows)

@@ -14,7 +14,7 @@ from octflow.io.missing import declare_missing
 @click.option(
     "--project",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default="demo/project",
+    default="phantom/project",
     show_default=True,
     help="Project folder.",
 )

@@ -60,7 +60,7 @@ def command(
 
     \b
     Examples:
-      octflow simulate demo
+      octflow simulate phantom
       octflow simulate /tmp/brain --preset tiny --seed 3
       octflow simulate /tmp/live --pace 10 --grow
       snakemake --cores 2 --configfile /tmp/brain/config.yaml

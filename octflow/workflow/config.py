@@ -29,7 +29,7 @@ class Project(Settings):
     """Name in records and reports."""
     subject: str = Field("demo", pattern=r"^[a-zA-Z0-9]+$")
     """BIDS subject label: letters and digits."""
-    folder: str = "demo/project"
+    folder: str = "phantom/project"
     """Folder of all results; relative paths start at the folder of the Snakefile."""
     slice_thickness_um: float = Field(500, gt=0)
     """Thickness of a slice: the step of the microtome."""
@@ -38,7 +38,7 @@ class Project(Settings):
 class Acquisition(Settings):
     """Where the microscope writes, and in which form."""
 
-    folder: str = "demo/raw"
+    folder: str = "phantom/raw"
     """Folder the raw tiles appear in; it is only read."""
     format: RawKind = "spectral"
     """spectral: uint16 with header; spectral_12bit: packed; complex: made by the microscope."""
