@@ -26,7 +26,8 @@ demo: simulate  ## reconstruct a simulated brain and say where the pictures are
 	$(MAKE) --no-print-directory report accuracy
 	@echo
 	@echo "Pictures:"
-	@find $(DEMO)/project -name '*.jpg' -not -name '.*' | sort | sed 's/^/  /'
+	@find $(DEMO)/project/qc $(DEMO)/project/registered $(DEMO)/project/*/qc -name '*.jpg' | sort | sed 's/^/  /'
+	@echo "  $(DEMO)/project/mosaic-*/stitched/*.jpg"
 	@echo "Report:     $(DEMO)/report.html"
 	@echo "Again:      . $(BIN)/activate && snakemake --profile zircon"
 

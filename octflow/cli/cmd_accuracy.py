@@ -19,12 +19,11 @@ def command(folder: Path) -> None:
     """  # noqa: D301 - \b keeps click from joining the lines
     rows = accuracy_table(folder / "project", folder / "truth")
     name_length = max(len(row.name) for row in rows)
-    click.echo(f"{'quantity':{name_length}}  {'found':>8}  {'bound':>8}  unit      limited by")
+    click.echo(f"{'quantity':{name_length}}  {'found':>8}  {'bound':>8}  {'unit':8}  limited by")
     for row in rows:
-        sign = " " if row.passed else "!"
+        limit = row.limit if row.passed else f"MISSED; {row.limit}"
         click.echo(
-            f"{row.name:{name_length}}  {row.value:8.3g}{sign} {row.bound:8.3g}  "
-            f"{row.unit:8}  {row.limit}"
+            f"{row.name:{name_length}}  {row.value:8.3g}  {row.bound:8.3g}  {row.unit:8}  {limit}"
         )
     if not all(row.passed for row in rows):
         sys.exit(1)

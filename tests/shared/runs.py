@@ -36,17 +36,10 @@ def acquisition(simulated, folder):
 
 
 def command(folder, *options, cores=1):
+    """Targets go before --configfile, which takes all that follows it."""
     config = str(folder / "config.yaml")
-    return [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--cores",
-        str(cores),
-        "--configfile",
-        config,
-        *options,
-    ]
+    parts = [sys.executable, "-m", "snakemake", "--cores", str(cores), *options]
+    return [*parts, "--configfile", config]
 
 
 def snakemake(folder, *options, cores=1):

@@ -216,9 +216,7 @@ def _outcome(result: BatchResult, record: Record) -> Outcome:
             **{f"{name}_median": _median(result, name) for name in ("snr_db", "noise_floor_db")},
             "surface_found_fraction_median": _median(result, "surface_found_fraction"),
         },
-        warnings=[
-            f"tile {t}: {g.name} is {g.value:.3g}, expected {g.bound:g}" for t, g in warned
-        ],
+        warnings=[f"tile {t}: {g.name} is {g.value:.3g}, expected {g.bound:g}" for t, g in warned],
     )
 
 
