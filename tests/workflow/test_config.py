@@ -1,4 +1,5 @@
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,10 @@ def test_every_setting_is_described():
         if "description" not in field
     ]
     assert bare == []
+
+
+def test_the_conda_environment_lists_what_the_package_needs():
+    root = CONFIG.parent
+    wanted = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
+    environment = yaml.safe_load((root / "envs" / "octflow.yaml").read_text())
+    assert environment["dependencies"][-1]["pip"] == wanted
