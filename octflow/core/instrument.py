@@ -45,6 +45,8 @@ class Instrument(Settings):
     """Wavelength maps of channel 1 and of channel 2 (after undoing its reversal)."""
     dispersion_file: str | None = None
     """float64 phases in rad on the common wavenumber grid: 2048 for both cameras, or 4096."""
+    dispersion_id: str | None = None
+    """Digest of that file, filled in when it is read: another content is another reconstruction."""
 
     @property
     def voxel_size_mm(self) -> tuple[float, float, float]:

@@ -3,11 +3,13 @@
 import importlib
 import json
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
 from octflow.core.layout import flag
+from octflow.io.digest import fast_id
 from octflow.workflow.alive import join_runs
 from octflow.workflow.config import Config, read_config
 from octflow.workflow.ready import Ready
@@ -56,10 +58,13 @@ class Session:
 
     @property
     def instrument(self) -> dict[str, Any]:
-        """The microscope; the path of its dispersion file is absolute."""
+        """The microscope; its dispersion file as seen from the project folder, with its digest."""
         plain = self.config.instrument.plain()
         if plain["dispersion_file"]:
-            plain["dispersion_file"] = str(self.pipeline / plain["dispersion_file"])
+            path = self.pipeline / plain["dispersion_file"]
+            # Relative, so that a project that is moved together with the file is not made anew.
+            plain["dispersion_file"] = os.path.relpath(path, self.project)
+            plain["dispersion_id"] = fast_id(path) if path.exists() else None
         return plain
 
     @property

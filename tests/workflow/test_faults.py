@@ -81,3 +81,20 @@ def test_the_mosaic_is_there_with_a_hole(faulty, mosaic, holes, monkeypatch):
         for m in (mosaic - 2, mosaic)
     )
     assert 0 < holed < 0.8 * whole
+
+
+def test_too_many_bad_tiles_fail_their_batch_alone_and_every_attempt_is_recorded(faulty, tmp_path):
+    folder = runs.acquisition(faulty[0], tmp_path / "strict")
+    config = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(config + "convert: {max_failed_tiles: 0}\n")
+    flags = [f"mosaic-003/state/batch-00{b}.complex" for b in (1, 2)]
+    good = "mosaic-001/state/batch-001.complex"
+    status, said = runs.snakemake(folder, *flags, good, "--retries", "1")
+    assert status == 1
+    assert "1 tiles failed, at most 0 accepted" in said
+    assert (folder / "project" / good).exists()
+    assert not (folder / "project" / flags[0]).exists()
+    attempts = sorted((folder / "project" / "lineage" / "convert_batch").glob("*mosaic-003*/*"))
+    records = [read_record(path) for path in attempts]
+    assert [r.attempt for r in records] == [1, 2, 1, 2]
+    assert {(r.status, r.error.kind) for r in records} == {("failed", "data")}

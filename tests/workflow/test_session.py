@@ -38,9 +38,13 @@ def test_params_are_plain_values(session):
     assert eval(repr(plain)) == plain
 
 
-def test_the_dispersion_file_is_found_from_the_snakefile(tmp_path):
-    session = open_session({"instrument": {"dispersion_file": "d.dat"}}, tmp_path)
-    assert session.instrument["dispersion_file"] == str(tmp_path / "d.dat")
+def test_the_dispersion_file_is_seen_from_the_project_and_known_by_its_content(tmp_path):
+    (tmp_path / "d.dat").write_bytes(b"1")
+    values = {"instrument": {"dispersion_file": "d.dat"}, "project": {"folder": "a/b"}}
+    before = open_session(values, tmp_path).instrument
+    assert before["dispersion_file"] == "../../d.dat"
+    (tmp_path / "d.dat").write_bytes(b"2")
+    assert open_session(values, tmp_path).instrument["dispersion_id"] != before["dispersion_id"]
 
 
 def test_parsing_the_workflow_does_not_import_numerics():

@@ -1,0 +1,59 @@
+import subprocess
+import sys
+
+import pytest
+
+from octflow.cli.cmd_setup import link_profile
+from octflow.cli.main import COMMANDS
+from octflow.io.missing import read_missing
+
+
+def octflow(*arguments):
+    command = [sys.executable, "-m", "octflow.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_help_names_every_command():
+    said = octflow("--help").stdout
+    assert all(name in said for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name):
+    done = octflow(name, "--help")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) > 5
+
+
+def test_declared_tiles_are_kept_with_their_reason(tmp_path):
+    octflow("declare-missing", 3, 4, "--mosaic", 2, "--reason", "laser off", "--project", tmp_path)
+    octflow("declare-missing", 9, "--mosaic", 1, "--reason", "lost", "--project", tmp_path)
+    assert read_missing(tmp_path) == {(1, 9): "lost", (2, 3): "laser off", (2, 4): "laser off"}
+
+
+def test_a_wrong_configuration_is_one_line_and_exit_1(tmp_path):
+    (tmp_path / "c.yaml").write_text("stitch: {overlap: 3}")
+    done = octflow("config", tmp_path / "c.yaml")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "stitch.overlap: found 3" in done.stderr
+
+
+def test_setup_links_a_profile_and_moves_its_own_link(tmp_path):
+    link = tmp_path / "zircon"
+    for source in (tmp_path / "old", tmp_path / "new"):
+        link_profile(source, link)
+    assert link.readlink() == tmp_path / "new"
+
+
+def test_setup_leaves_a_profile_of_the_user_alone(tmp_path):
+    (tmp_path / "zircon").mkdir()
+    assert "kept" in link_profile(tmp_path / "new", tmp_path / "zircon")
+    assert not (tmp_path / "zircon").is_symlink()
+
+
+def test_another_simulation_in_the_folder_is_refused_in_words(tmp_path):
+    octflow("simulate", tmp_path, "--preset", "tiny", "--slices", 1)
+    done = octflow("simulate", tmp_path, "--preset", "tiny", "--slices", 1, "--seed", 9)
+    assert done.returncode == 1
+    assert "another simulation" in done.stderr
