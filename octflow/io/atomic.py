@@ -1,5 +1,6 @@
 """Write-then-rename: a product appears whole or not at all."""
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,11 +21,14 @@ def replacing(path: Path) -> Iterator[Path]:
     ------
     part : Path
         Name to write to, in the same folder so that the rename is atomic. It ends in the suffixes
-        of `path`, which some writers take their format from. Removed when the block raises.
+        of `path`, which some writers take their format from. Removed when the block raises; what
+        a killed process left is removed by the next that writes `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
-    _remove(part)
+    for left in path.parent.glob(f".part-*-{glob.escape(path.name)}"):
+        # Of a killed writer. One that still runs, orphaned, then fails to rename: nothing is lost.
+        _remove(left)
     try:
         yield part
         if part.is_file():

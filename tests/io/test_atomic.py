@@ -33,3 +33,12 @@ def test_a_folder_is_replaced_whole(tmp_path):
             part.mkdir()
             (part / content).touch()
     assert [p.name for p in path.iterdir()] == ["two"]
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "strange [name] *.txt"
+    left = tmp_path / f".part-99999999-{path.name}"
+    left.write_text("half")
+    with replacing(path) as part:
+        part.write_text("whole")
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
