@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
+from octflow.core.errors import SettingsError
 from octflow.core.layout import flag
 from octflow.io.digest import fast_id
 from octflow.workflow.alive import join_runs
@@ -177,6 +178,9 @@ class Session:
     def remarks(self) -> list[str]:
         """Say what waits and what failed, one line each."""
         lines = [f"waiting: {waiting}" for waiting in self.ready.waiting]
+        if not self.ready.raw_tiles:
+            kind = self.config.acquisition.format
+            lines.append(f"waiting: there is no {kind} tile in {self.ready.raw}")
         for rule in ("archive_batch", "convert_batch", "process_batch"):
             for mosaic, batch in self.ready.batches:
                 path = self.project / flag(rule, mosaic=mosaic, batch=batch)
@@ -201,7 +205,18 @@ def open_session(values: dict[str, Any], base: str | Path) -> Session:
         What Snakemake read from the configuration files.
     base : path
         Folder of the Snakefile, where relative paths start.
+
+    Raises
+    ------
+    SettingsError
+        The configuration is wrong, or its project folder cannot be written.
     """
     session = Session(read_config(values), Path(base).absolute())
-    session.alive = join_runs(session.project)
+    try:
+        session.alive = join_runs(session.project)
+    except OSError as error:
+        raise SettingsError(
+            f"project.folder {session.project}: found {error.strerror}, "
+            "expected a folder that can be made and written"
+        ) from error
     return session

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from octflow.core.errors import SettingsError
 from octflow.workflow.session import open_session
 
 
@@ -53,3 +54,14 @@ def test_parsing_the_workflow_does_not_import_numerics():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_a_project_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"project.folder .*/file/x: found Not a directory"):
+        open_session({"project": {"folder": "file/x"}}, tmp_path)
+
+
+def test_an_empty_acquisition_folder_is_said(session, tmp_path):
+    folder = tmp_path / "phantom" / "raw"
+    assert session.remarks() == [f"waiting: there is no spectral tile in {folder}"]
