@@ -31,8 +31,9 @@ from octflow.simulate.settings import Simulation
 )
 @click.option(
     "--names",
-    type=click.Choice(["counter", "stage"]),
-    help="counter: names with a running number; stage: older names with stage positions.",
+    type=click.Choice(["counter", "stage", "cropped"]),
+    help="counter: a running number; stage: older spectral names with stage positions; "
+    "cropped: complex tiles named ..._processed_cropped.",
 )
 @click.option("--third-illumination", is_flag=True, help="Add an illumination tilted by +15 deg.")
 @click.option(

@@ -79,7 +79,8 @@ def raw_name(simulation: Simulation, exposure: Exposure) -> str:
     """
     mosaic, tile = exposure.mosaic, exposure.tile
     if simulation.raw_kind == "complex":
-        return tile_name(mosaic, tile, "processed")
+        cropped = "_cropped" if simulation.name_style == "cropped" else ""
+        return tile_name(mosaic, tile, f"processed{cropped}")
     stage = ""
     if simulation.name_style == "stage":
         stage = _stage_part(simulation, mosaic, tile)

@@ -9,7 +9,7 @@ from octflow.core.instrument import Instrument
 from octflow.core.names import RawKind
 from octflow.core.settings import Settings
 
-NameStyle = Literal["counter", "stage"]
+NameStyle = Literal["counter", "stage", "cropped"]
 
 
 class CameraNoise(Settings):
@@ -39,7 +39,8 @@ class Simulation(Settings):
     raw_kind: RawKind = "spectral"
     """Format of the raw tiles."""
     name_style: NameStyle = "counter"
-    """counter: names with a running number only; stage: older names with stage positions."""
+    """counter: names with a running number; stage: older spectral names with stage positions;
+    cropped: complex tiles named ..._processed_cropped."""
     slice_thickness_um: float = Field(500.0, gt=0)
     """Distance between the surfaces of consecutive slices."""
     surface_depth_px: float = Field(150.0, ge=30, le=300)

@@ -72,7 +72,7 @@ def test_counter_runs_through_the_experiment_in_the_order_of_acquisition(tiny):
 
 
 @pytest.mark.parametrize("kind", ["spectral", "spectral_12bit", "complex"])
-@pytest.mark.parametrize("style", ["counter", "stage"])
+@pytest.mark.parametrize("style", ["counter", "stage", "cropped"])
 def test_names_are_understood(tiny, kind, style):
     simulation = of_kind(tiny, kind).model_copy(update={"name_style": style})
     name = parse_raw_name(raw_name(simulation, Exposure(7, 2, 3)))
@@ -83,6 +83,11 @@ def test_older_names_carry_stage_positions(tiny):
     older = tiny.model_copy(update={"name_style": "stage"})
     expected = "mosaic_002_image_0003_x_168_y_0_z_0_r_-15_tilted_spectral_0007.nii"
     assert raw_name(older, Exposure(7, 2, 3)) == expected
+
+
+def test_cropped_names_belong_to_complex_tiles(tiny):
+    cropped = of_kind(tiny, "complex").model_copy(update={"name_style": "cropped"})
+    assert raw_name(cropped, Exposure(7, 2, 3)) == "mosaic_002_image_0003_processed_cropped.nii"
 
 
 def test_workers_and_growth_do_not_change_a_byte(short, tmp_path):
