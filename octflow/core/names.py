@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 RawKind = Literal["spectral", "spectral_12bit", "complex"]
+"""Format of a raw file."""
+Delivery = Literal["spectral", "spectral_12bit", "complex", "complex_with_spectral"]
+"""What the microscope delivers of every tile."""
 
 VOLUMES = ("dBI", "R3D", "O3D")
 """Volumes of a tile: intensity in dB, retardance and axis in degrees."""
@@ -20,6 +23,28 @@ _RAW_NAMES: dict[RawKind, re.Pattern[str]] = {
     "spectral_12bit": re.compile(_TILE + _STAGE + r"_spectral_\d+\.raw", re.IGNORECASE),
     "complex": re.compile(_TILE + r"_processed(?:_cropped)?\.nii", re.IGNORECASE),
 }
+
+
+def used_kind(delivery: Delivery) -> RawKind:
+    """Return the format that is reconstructed from.
+
+    Examples
+    --------
+    >>> used_kind("complex_with_spectral"), used_kind("spectral_12bit")
+    ('complex', 'spectral_12bit')
+    """
+    return "complex" if delivery == "complex_with_spectral" else delivery
+
+
+def archived_kind(delivery: Delivery) -> RawKind:
+    """Return the format that is archived: the spectra, where they are delivered.
+
+    Examples
+    --------
+    >>> archived_kind("complex_with_spectral"), archived_kind("complex")
+    ('spectral', 'complex')
+    """
+    return "spectral" if delivery == "complex_with_spectral" else delivery
 
 
 @dataclass(frozen=True)

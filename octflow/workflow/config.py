@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from octflow.core.errors import SettingsError
 from octflow.core.experiment import Experiment
 from octflow.core.instrument import Instrument
-from octflow.core.names import RawKind
+from octflow.core.names import Delivery
 from octflow.core.record import Record
 from octflow.core.settings import Settings
 from octflow.stages.convert.settings import ConvertSettings
@@ -40,8 +40,9 @@ class Acquisition(Settings):
 
     folder: str = "phantom/raw"
     """Folder the raw tiles appear in; it is only read."""
-    format: RawKind = "spectral"
-    """spectral: uint16 with header; spectral_12bit: packed; complex: made by the microscope."""
+    format: Delivery = "spectral"
+    """spectral: uint16 with header; spectral_12bit: packed; complex: made by the microscope;
+    complex_with_spectral: both, the spectra to be archived and the complex tiles to be used."""
     slice_offset: int = 0
     """Added to the slice that file names count, where the microscope restarted its numbering."""
 

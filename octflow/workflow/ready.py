@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from octflow.core.layout import flag
+from octflow.core.names import RawKind, archived_kind, used_kind
 from octflow.io.acquisition import RawTile, list_raw_tiles
 from octflow.io.missing import read_missing
 from octflow.workflow.config import Config
@@ -57,14 +58,20 @@ class Ready:
     now_s: Callable[[], float] = field(default=time.time)
 
     @cached_property
-    def raw_tiles(self) -> dict[tuple[int, int], list[RawTile]]:
-        """Raw files by logical (mosaic, tile)."""
+    def _files(self) -> dict[tuple[RawKind, int, int], list[RawTile]]:
+        """Raw files by format and logical (mosaic, tile)."""
         shift = self.config.acquisition.slice_offset * len(self.config.experiment.illuminations)
-        found: dict[tuple[int, int], list[RawTile]] = {}
-        for tile in list_raw_tiles(self.raw):
-            if tile.name.kind == self.config.acquisition.format:
-                found.setdefault((tile.name.mosaic + shift, tile.name.tile), []).append(tile)
+        found: dict[tuple[RawKind, int, int], list[RawTile]] = {}
+        for file in list_raw_tiles(self.raw):
+            key = (file.name.kind, file.name.mosaic + shift, file.name.tile)
+            found.setdefault(key, []).append(file)
         return found
+
+    @cached_property
+    def raw_tiles(self) -> set[tuple[int, int]]:
+        """Logical (mosaic, tile) of every tile that has a file to be reconstructed from."""
+        used = used_kind(self.config.acquisition.format)
+        return {(mosaic, tile) for kind, mosaic, tile in self._files if kind == used}
 
     @cached_property
     def missing(self) -> dict[tuple[int, int], str]:
@@ -91,18 +98,26 @@ class Ready:
         return entries
 
     def _entry(self, mosaic: int, tile: int) -> dict[str, Any]:
-        files = self.raw_tiles.get((mosaic, tile), [])
+        delivery = self.config.acquisition.format
+        entry = self._file(used_kind(delivery), mosaic, tile)
+        if (kind := archived_kind(delivery)) != used_kind(delivery) and "path" in entry:
+            also = self._file(kind, mosaic, tile)
+            entry = {**entry, "archive": also} if "path" in also else also
+        if entry == {"waits": True} and (reason := self.missing.get((mosaic, tile))):
+            entry = {"missing": reason}
+        return {"tile": tile, **entry}
+
+    def _file(self, kind: RawKind, mosaic: int, tile: int) -> dict[str, Any]:
+        files = self._files.get((kind, mosaic, tile), [])
         if len(files) > 1:
             names = " and ".join(f.path.name for f in files)
-            return {"tile": tile, "missing": f"found several files, {names}, expected one"}
+            return {"missing": f"found several files, {names}, expected one"}
         if not files:
-            reason = self.missing.get((mosaic, tile))
-            return {"tile": tile, "missing": reason} if reason else {"tile": tile, "waits": True}
+            return {"waits": True}
         file = files[0]
         if self.now_s() - file.modified_s < self.config.ingest.stable_seconds:
-            return {"tile": tile, "waits": True, "settling": True}
+            return {"waits": True, "settling": True}
         return {
-            "tile": tile,
             "path": str(file.path),
             "bytes": file.size_bytes,
             "modified_s": int(file.modified_s),

@@ -115,3 +115,18 @@ def test_other_formats_in_the_folder_are_left_alone(bench):
     bench.arrive(2, [1, 2])
     (bench.raw / "mosaic_002_image_0002_processed.nii").write_bytes(b"5678")
     assert "path" in bench.ready.inventory(2, 1)[1]
+
+
+def test_a_tile_delivered_twice_is_used_as_complex_and_archived_as_spectra(bench):
+    acquisition = CONFIG.acquisition.model_copy(update={"format": "complex_with_spectral"})
+    bench.config = CONFIG.model_copy(update={"acquisition": acquisition})
+    bench.arrive(2, [1, 2])
+    assert bench.ready.batches == []
+    for tile in (1, 2):
+        path = bench.raw / f"mosaic_002_image_{tile:04d}_processed.nii"
+        path.write_bytes(b"567")
+        os.utime(path, (NOW_S - 100,) * 2)
+    assert bench.ready.batches == [(2, 1)]
+    entry = bench.ready.inventory(2, 1)[0]
+    assert entry["path"].endswith("0001_processed.nii")
+    assert entry["archive"]["path"].endswith("0001_spectral_0001.nii")

@@ -1,5 +1,6 @@
 """Other formats, other illumination tables, other hosts."""
 
+import os
 import subprocess
 import sys
 
@@ -52,6 +53,25 @@ def test_both_spectral_formats_and_the_older_names_give_the_same_complex_tiles(t
     packed = converted(tmp_path / "packed", "spectral_12bit")
     assert len(packed) == 2
     assert packed == converted(tmp_path / "plain", "spectral")
+
+
+def test_spectra_delivered_beside_complex_tiles_are_archived(three_views, tmp_path):
+    folder = tmp_path / "tiny"
+    options = ["--preset", "tiny", "--third-illumination", "--slices", "1"]
+    command = [sys.executable, "-m", "octflow.cli", "simulate", str(folder), *options]
+    subprocess.run(command, check=True, capture_output=True)
+    for path in (three_views / "raw").iterdir():
+        os.link(path, folder / "raw" / path.name)
+    text = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(
+        text.replace("format: spectral", "format: complex_with_spectral")
+    )
+    flags = [f"mosaic-001/state/batch-001.{stage}" for stage in ("archived", "complex")]
+    status, said = runs.snakemake(folder, *flags)
+    assert status == 0, said
+    archived, used = (read_record(folder / "project" / flag).inputs for flag in flags)
+    assert all("_spectral_" in p.path for p in archived if p.tile)
+    assert all("_processed" in p.path for p in used if p.tile)
 
 
 @pytest.mark.parametrize("profile", ["demo", "zircon", "slurm"])

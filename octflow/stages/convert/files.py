@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from octflow.core.errors import DataError
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import N_SPECTRAL, Instrument
-from octflow.core.names import RawKind, tile_name
+from octflow.core.names import RawKind, tile_name, used_kind
 from octflow.core.record import Gate, Outcome, Record, TileFailure, Tiles
 from octflow.io.batch import BatchResult, TileJob, TileRecord, accept, work_through
 from octflow.io.digest import content_id, fast_id, raw_id
@@ -113,7 +113,7 @@ def _plan(
     wavenumber = common_wavenumbers(first, second, N_SPECTRAL)
     return _Plan(
         mosaic=record.unit.mosaic or 0,
-        kind=record.parameters["acquisition"]["format"],
+        kind=used_kind(record.parameters["acquisition"]["format"]),
         n_x=illumination.tile_size_x_px,
         n_y=illumination.tile_size_y_px,
         tables=(

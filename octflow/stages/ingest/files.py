@@ -41,7 +41,7 @@ def start_batch(
     return Outcome(
         inputs=raw,
         tiles=tiles,
-        qc={"tiles_present": len(raw), "raw_bytes": sum(p.bytes for p in raw)},
+        qc={"tiles_present": len(tiles.ok), "raw_bytes": sum(p.bytes for p in raw)},
         warnings=warnings,
     )
 
@@ -76,7 +76,9 @@ def archive_batch(
             outputs=[product(folder / name, "archived", job.tile)],
         )
 
-    jobs = [TileJob(p.tile, p) for p in record.inputs if p.tile is not None]
+    roles = {p.role for p in record.inputs}
+    role = "archive" if "archive" in roles else "raw"
+    jobs = [TileJob(p.tile, p) for p in record.inputs if p.role == role and p.tile is not None]
     result = work_through(
         jobs, archive, records=folder / "records", signature=signature, threads=threads
     )

@@ -13,13 +13,14 @@ def tiles_of_inventory(inventory: list[dict[str, Any]]) -> tuple[list[Product], 
     ----------
     inventory : list of dict
         One entry per expected tile: `tile` and either `path`, `bytes`, `modified_s`, or `missing`,
-        the reason why there is no file.
+        the reason why there is no file; `archive` is a second file, to be archived instead.
 
     Returns
     -------
     raw : list of Product
         The files there are, identified by size and time of change: their content is read, and
-        digested, only once, when they are converted or archived.
+        digested, only once, when they are converted or archived. Their role is "raw", that of
+        files that are only to be archived "archive".
     tiles : Tiles
         Which tiles are there and which were declared missing.
 
@@ -30,19 +31,21 @@ def tiles_of_inventory(inventory: list[dict[str, Any]]) -> tuple[list[Product], 
     ([], 'stage stuck')
     """
     there = [entry for entry in inventory if "path" in entry]
-    raw = [
-        Product(
-            id=f"stat:{entry['bytes']}-{entry['modified_s']}",
-            path=str(Path(entry["path"])),
-            bytes=entry["bytes"],
-            role="raw",
-            tile=entry["tile"],
-        )
-        for entry in there
-    ]
+    raw = [_product(entry["tile"], "raw", entry) for entry in there]
+    raw += [_product(e["tile"], "archive", e["archive"]) for e in there if "archive" in e]
     missing = [
         TileFailure(tile=entry["tile"], reason=entry["missing"], kind="missing")
         for entry in inventory
         if "path" not in entry
     ]
     return raw, Tiles(ok=[entry["tile"] for entry in there], missing=missing)
+
+
+def _product(tile: int, role: str, file: dict[str, Any]) -> Product:
+    return Product(
+        id=f"stat:{file['bytes']}-{file['modified_s']}",
+        path=str(Path(file["path"])),
+        bytes=file["bytes"],
+        role=role,
+        tile=tile,
+    )
