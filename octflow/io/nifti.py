@@ -1,17 +1,19 @@
 """NIfTI-1: arrays (Z, Y, X) in memory are the (x, y, z) of the file, same bytes, same order."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from octflow.core.errors import DataError
 from octflow.io.atomic import replacing
 
 GZIP_LEVEL = 3
+_START_BYTES = 352
+"""A NIfTI-1 header and the four bytes that announce no extension."""
 
 
 def write_nifti(
@@ -20,6 +22,7 @@ def write_nifti(
     *,
     voxel_size_mm: tuple[float, float, float],
     origin_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    slope: float | None = None,
 ) -> None:
     """Write a map (Y, X), a volume (Z, Y, X) or a vector map (C, Z, Y, X).
 
@@ -33,14 +36,13 @@ def write_nifti(
         Size (x, y, z).
     origin_mm : (3,) floats
         Position (x, y, z) of the centre of the first voxel.
+    slope : float, optional
+        What readers multiply the stored values with.
     """
     volume = array[None] if array.ndim == 2 else array
-    affine = np.diag([*voxel_size_mm, 1.0])
-    affine[:3, 3] = origin_mm
-    image = nib.Nifti1Image(volume.T, affine)
-    image.header.set_xyzt_units("mm")
-    image.set_qform(None, code=0)
-    image.set_sform(affine, code=1)
+    image = _image(volume, voxel_size_mm, origin_mm)
+    if slope is not None:
+        image.header.set_slope_inter(slope, 0)
     with replacing(path) as part:
         if path.name.endswith(".gz"):
             # The name and the time stay out of the gzip header: same array, same bytes.
@@ -55,23 +57,110 @@ def write_nifti(
             nib.save(image, part)
 
 
+class Layout(NamedTuple):
+    """How an array lies in a file that is not compressed."""
+
+    shape: tuple[int, ...]
+    """(Z, Y, X)."""
+    dtype: np.dtype
+    """Type of the stored values."""
+    offset: int
+    """Bytes before the first value."""
+
+
+def nifti_start(
+    shape: tuple[int, int, int],
+    dtype: DTypeLike,
+    *,
+    voxel_size_mm: tuple[float, float, float],
+) -> bytes:
+    """Return what comes before the values of a volume, for writers of parts of it.
+
+    Parameters
+    ----------
+    shape : (3,) ints
+        (Z, Y, X).
+    dtype : dtype
+        Type of the values.
+    voxel_size_mm : (3,) floats
+        Size (x, y, z).
+    """
+    volume = np.broadcast_to(np.zeros((), dtype), shape)
+    header = _image(volume, voxel_size_mm, (0.0, 0.0, 0.0)).header
+    header.set_data_offset(_START_BYTES)
+    header.set_slope_inter(1, 0)
+    start: bytes = header.binaryblock
+    return start + bytes(_START_BYTES - len(start))
+
+
+def read_layout(path: Path) -> Layout:
+    """Return how the values of an uncompressed volume lie in its file, for readers of parts.
+
+    Raises
+    ------
+    DataError
+        Not a NIfTI file, or one whose values are scaled.
+    """
+    proxy = _open(path).dataobj
+    if (proxy.slope, proxy.inter) != (1, 0):
+        raise DataError(path, found=f"values scaled by {proxy.slope:g}", expected="plain values")
+    return Layout(tuple(reversed(proxy.shape)), proxy.dtype, proxy.offset)
+
+
 def read_nifti(path: Path) -> NDArray:
     """Read a map as (Y, X), a volume as (Z, Y, X), a vector map as (C, Z, Y, X).
 
-    Uncompressed volumes are memory-mapped: slicing reads only what is asked for.
+    Uncompressed volumes are memory-mapped: slicing reads only what is asked for. Where the header
+    holds a scale, the whole array is read and scaled to float32.
 
     Raises
     ------
     DataError
         Not a NIfTI file, or cut short.
     """
-    return _array_of(_open(path), path)
+    stored, slope, intercept = read_unscaled(path)
+    if (slope, intercept) == (1, 0):
+        return stored
+    return stored * np.float32(slope) + np.float32(intercept)
+
+
+def read_unscaled(path: Path) -> tuple[NDArray, float, float]:
+    """Read an array as it is stored, with slope and intercept of its values.
+
+    Returns
+    -------
+    stored : (Y, X), (Z, Y, X) or (C, Z, Y, X) array
+        Memory-mapped where the file is not compressed.
+    slope, intercept : float
+        1 and 0 where the header holds no scale.
+
+    Raises
+    ------
+    DataError
+        Not a NIfTI file, or cut short.
+    """
+    image = _open(path)
+    return _array_of(image, path), float(image.dataobj.slope), float(image.dataobj.inter)
 
 
 def read_voxel_size_mm(path: Path) -> tuple[float, float, float]:
     """Return the voxel size (x, y, z) in mm from the header."""
     x, y, z = _open(path).header.get_zooms()[:3]
     return (float(x), float(y), float(z))
+
+
+def _image(
+    volume: NDArray,
+    voxel_size_mm: tuple[float, float, float],
+    origin_mm: tuple[float, float, float],
+) -> Any:  # noqa: ANN401 - nibabel is not typed
+    affine = np.diag([*voxel_size_mm, 1.0])
+    affine[:3, 3] = origin_mm
+    image = nib.Nifti1Image(volume.T, affine)
+    image.header.set_xyzt_units("mm")
+    image.set_qform(None, code=0)
+    image.set_sform(affine, code=1)
+    return image
 
 
 def _open(path: Path) -> Any:  # noqa: ANN401 - nibabel is not typed
@@ -85,7 +174,7 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - nibabel is not typed
 
 def _array_of(image: Any, path: Path) -> NDArray:  # noqa: ANN401
     try:
-        array = np.asanyarray(image.dataobj).T
+        array = np.asanyarray(image.dataobj.get_unscaled()).T
     except (OSError, ValueError, EOFError) as error:
         raise DataError(
             path, found=f"{path.stat().st_size} bytes", expected=f"voxels {image.shape}"

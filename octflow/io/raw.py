@@ -1,5 +1,7 @@
-"""Raw tiles: what the microscope writes, byte for byte, and the complex tiles made of them."""
+"""Raw tiles: what the microscope writes, byte for byte."""
 
+from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,6 @@ from numpy.typing import NDArray
 from octflow.core.errors import DataError
 from octflow.core.instrument import N_DEPTH, N_SPECTRAL
 from octflow.core.names import RawKind
-from octflow.io.nifti import read_nifti, write_nifti
 
 HEADER_BYTES = 352
 """A NIfTI-1 header; its content is not trusted."""
@@ -63,6 +64,62 @@ def read_raw_bytes(path: Path) -> NDArray[np.uint8]:
     return np.fromfile(path, dtype=np.uint8)
 
 
+def read_spectra(
+    path: Path, kind: RawKind, n_x: int, n_y: int, *, block_lines: int
+) -> Iterator[tuple[slice, NDArray[np.uint8], NDArray[np.uint16]]]:
+    """Read a raw tile of spectra block by block, every byte once.
+
+    Parameters
+    ----------
+    path : Path
+        Raw file of the expected size.
+    kind : {"spectral", "spectral_12bit"}
+        Format.
+    n_x, n_y : int
+        A-lines per B-line, B-lines.
+    block_lines : int
+        B-lines of a block.
+
+    Yields
+    ------
+    where : slice
+        B-lines of the block.
+    content : (N,) uint8 array
+        Bytes of the block, with the header before the first; the same memory every time.
+    spectra : (Y, 2, X, K) uint16 array
+        Camera counts as stored.
+
+    Raises
+    ------
+    DataError
+        The file became shorter while it was read.
+    """
+    start = HEADER_BYTES if kind == "spectral" else 0
+    line_bytes = (expected_bytes(kind, n_x, n_y) - start) // n_y
+    memory = np.empty(start + min(block_lines, n_y) * line_bytes, np.uint8)
+    with path.open("rb", buffering=0) as file:
+        for first in range(0, n_y, block_lines):
+            n = min(block_lines, n_y - first)
+            content = memory[0 if first == 0 else start : start + n * line_bytes]
+            _fill(content, file, path)
+            samples = memory[start : start + n * line_bytes]
+            yield slice(first, first + n), content, _lines_of(samples, kind, n_x)
+
+
+def _fill(content: NDArray[np.uint8], file: RawIOBase, path: Path) -> None:
+    filled = 0
+    while filled < content.size:
+        if not (read := file.readinto(content[filled:].data)):
+            found, expected = f"an end at byte {file.tell()}", "more spectra"
+            raise DataError(path, found=found, expected=expected)
+        filled += read
+
+
+def _lines_of(samples: NDArray[np.uint8], kind: RawKind, n_x: int) -> NDArray[np.uint16]:
+    counts = samples.view("<u2") if kind == "spectral" else unpack_12bit(samples)
+    return counts.reshape(-1, 2, n_x, N_SPECTRAL)
+
+
 def spectra_of(content: NDArray[np.uint8], kind: RawKind, n_x: int, n_y: int) -> NDArray[np.uint16]:
     """View, or unpack, the bytes of a raw file as spectra.
 
@@ -80,8 +137,8 @@ def spectra_of(content: NDArray[np.uint8], kind: RawKind, n_x: int, n_y: int) ->
     spectra : (Y, 2, X, K) uint16 array
         Camera counts as stored: channel 2 is still reversed along K.
     """
-    samples = content[HEADER_BYTES:].view("<u2") if kind == "spectral" else unpack_12bit(content)
-    return samples.reshape(n_y, 2, n_x, N_SPECTRAL)
+    samples = content[HEADER_BYTES:] if kind == "spectral" else content
+    return _lines_of(samples, kind, n_x).reshape(n_y, 2, n_x, N_SPECTRAL)
 
 
 def unpack_12bit(packed: NDArray[np.uint8]) -> NDArray[np.uint16]:
@@ -117,58 +174,3 @@ def pack_12bit(samples: NDArray[np.uint16]) -> NDArray[np.uint8]:
     packed[:, 1] = (s0 >> 8) | ((s1 & 15) << 4)
     packed[:, 2] = s1 >> 4
     return packed.reshape(-1)
-
-
-def write_complex_tile(
-    path: Path, jones: NDArray[np.complex64], *, voxel_size_mm: tuple[float, float, float]
-) -> None:
-    """Write a complex tile: four real blocks along x, deep samples first.
-
-    Parameters
-    ----------
-    path : Path
-        Ends in .nii.
-    jones : (2, Z, Y, X) complex64 array
-        J1 and J2, shallow first.
-    voxel_size_mm : (3,) floats
-        Size (x, y, z).
-    """
-    flipped = jones[:, ::-1]
-    blocks = [part for channel in flipped for part in (channel.real, channel.imag)]
-    stacked = np.concatenate(blocks, axis=-1, dtype=np.float32)
-    write_nifti(path, stacked, voxel_size_mm=voxel_size_mm)
-
-
-def read_complex_tile(path: Path, n_x: int, n_y: int) -> NDArray[np.complex64]:
-    """Read a complex tile.
-
-    Parameters
-    ----------
-    path : Path
-        NIfTI of shape (4 * n_x, n_y, n_z), blocks Re J1, Im J1, Re J2, Im J2, deep first.
-    n_x, n_y : int
-        Expected A-lines per B-line and B-lines.
-
-    Returns
-    -------
-    jones : (2, Z, Y, X) complex64 array
-        J1 and J2, shallow first.
-
-    Raises
-    ------
-    DataError
-        Other shape or type.
-    """
-    stored = read_nifti(path)
-    if stored.ndim != 3 or stored.shape[1:] != (n_y, 4 * n_x):
-        raise DataError(
-            path, found=f"shape {stored.shape[::-1]}", expected=f"({4 * n_x}, {n_y}, n_z)"
-        )
-    if stored.dtype.kind != "f":
-        raise DataError(path, found=f"type {stored.dtype}", expected="float32")
-    blocks = stored[::-1].reshape(len(stored), n_y, 4, n_x)
-    jones = np.empty((2, len(stored), n_y, n_x), np.complex64)
-    for channel in range(2):
-        jones[channel].real = blocks[:, :, 2 * channel]
-        jones[channel].imag = blocks[:, :, 2 * channel + 1]
-    return jones

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from octflow.core.names import tile_name
 from octflow.io.atomic import replacing
+from octflow.io.complex_tiles import write_complex_tile
 from octflow.io.nifti import write_nifti
-from octflow.io.raw import expected_bytes, pack_12bit, write_complex_tile
+from octflow.io.raw import expected_bytes, pack_12bit
 from octflow.simulate.geometry import nominal_positions
 from octflow.simulate.settings import Simulation
 from octflow.simulate.tiles import tile_jones, tile_spectra

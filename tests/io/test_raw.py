@@ -3,15 +3,14 @@ import pytest
 
 from octflow.core.errors import DataError
 from octflow.io.acquisition import list_raw_tiles
+from octflow.io.complex_tiles import read_complex_tile, write_complex_tile
 from octflow.io.raw import (
     check_raw_size,
     expected_bytes,
     pack_12bit,
-    read_complex_tile,
     read_raw_bytes,
     spectra_of,
     unpack_12bit,
-    write_complex_tile,
 )
 
 N_X, N_Y = 3, 2

@@ -1,36 +1,28 @@
 """One function per rule of the stage convert."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from octflow.core.errors import DataError
 from octflow.core.experiment import Illumination
-from octflow.core.instrument import N_SPECTRAL, Instrument
+from octflow.core.instrument import Instrument
 from octflow.core.names import RawKind, tile_name, used_kind
 from octflow.core.record import Gate, Outcome, Record, TileFailure, Tiles
 from octflow.io.batch import BatchResult, TileJob, TileRecord, accept, work_through
-from octflow.io.digest import content_id, fast_id, raw_id
-from octflow.io.raw import (
-    check_raw_size,
-    read_complex_tile,
-    read_raw_bytes,
-    spectra_of,
-    write_complex_tile,
-)
+from octflow.io.complex_tiles import count_not_finite, write_complex_lines
+from octflow.io.digest import content_id, file_raw_id
+from octflow.io.raw import check_raw_size
 from octflow.io.records import product, read_record
-from octflow.stages.convert import VERSION
-from octflow.stages.convert.reconstruct import complex_tile, saturated_count, spectral_phasor
-from octflow.stages.convert.settings import ConvertSettings
-from octflow.stages.convert.wavenumber import (
-    Resampling,
-    WavelengthMap,
-    common_wavenumbers,
-    resampling,
-    reversed_resampling,
+from octflow.io.spectral_tiles import (
+    Reconstruction,
+    SpectralTile,
+    check_spectra,
+    read_reconstruction,
 )
+from octflow.stages.convert import VERSION
+from octflow.stages.convert.settings import ConvertSettings
 
 
 @dataclass(frozen=True)
@@ -41,8 +33,7 @@ class _Plan:
     kind: RawKind
     n_x: int
     n_y: int
-    tables: tuple[Resampling, Resampling]
-    phasor: NDArray[np.complex64]
+    reconstruction: Reconstruction
     voxel_size_mm: tuple[float, float, float]
     settings: ConvertSettings
     folder: Path
@@ -60,6 +51,8 @@ def convert_batch(
 ) -> Outcome:
     """Turn the raw tiles of a batch into complex tiles; link those delivered as complex.
 
+    Where no complex tiles are wanted, the raw tiles are looked at and left to `process_batch`.
+
     Parameters
     ----------
     started : Path
@@ -71,14 +64,14 @@ def convert_batch(
     instrument : Instrument
         Gives wavelength maps, dispersion and voxel size.
     settings : ConvertSettings
-        Window, saturation, failures accepted.
+        What becomes of complex tiles, window, saturation, failures accepted.
     threads : int
-        Tiles worked on side by side; each holds its raw and its complex tile in memory.
+        Tiles worked on side by side; each takes 0.3 GB for 350 A-lines.
 
     Returns
     -------
     outcome : Outcome
-        Outputs of the role "complex", one per tile that did not fail.
+        Outputs of the role "complex", one per tile that did not fail; none where none are wanted.
 
     Raises
     ------
@@ -89,13 +82,15 @@ def convert_batch(
     """
     record = read_record(started)
     plan = _plan(record, folder, illumination, instrument, settings)
-    work = _link_tile if plan.kind == "complex" else _convert_tile
+    work = _worker(plan)
     result = work_through(
         [TileJob(p.tile, p) for p in record.inputs if p.role == "raw" and p.tile is not None],
         lambda job: work(job, plan),
         records=folder / "records",
         signature=plan.signature,
         threads=threads,
+        retries=settings.retries,
+        lasting=settings.complex != "temporary",
     )
     accept(result, max_failed_tiles=settings.max_failed_tiles)
     return _outcome(result, record, instrument)
@@ -108,104 +103,79 @@ def _plan(
     instrument: Instrument,
     settings: ConvertSettings,
 ) -> _Plan:
-    dispersion_rad = _read_dispersion(instrument)
-    first, second = (WavelengthMap(c.slope_nm, c.offset_nm) for c in instrument.cameras)
-    wavenumber = common_wavenumbers(first, second, N_SPECTRAL)
+    reconstruction = read_reconstruction(instrument, settings.window)
+    decisive = {
+        "version": VERSION,
+        "format": record.parameters["acquisition"]["format"],
+        "mosaic": record.unit.mosaic,
+        "tile_size_px": [illumination.tile_size_x_px, illumination.tile_size_y_px],
+        "voxel_size_mm": instrument.voxel_size_mm,
+        "reconstruction": reconstruction.signature,
+        "stored": settings.complex != "none",
+        "window": settings.window,
+        "full_scale_counts": settings.full_scale_counts,
+        "max_saturated_fraction": settings.max_saturated_fraction,
+    }
     return _Plan(
         mosaic=record.unit.mosaic or 0,
         kind=used_kind(record.parameters["acquisition"]["format"]),
         n_x=illumination.tile_size_x_px,
         n_y=illumination.tile_size_y_px,
-        tables=(
-            resampling(first, wavenumber),
-            reversed_resampling(resampling(second, wavenumber)),
-        ),
-        phasor=spectral_phasor(N_SPECTRAL, dispersion_rad=dispersion_rad, window=settings.window),
+        reconstruction=reconstruction,
         voxel_size_mm=instrument.voxel_size_mm,
         settings=settings,
         folder=folder,
-        signature=_signature(record, illumination, instrument, settings),
+        signature=content_id(decisive),
     )
 
 
-def _signature(
-    record: Record,
-    illumination: Illumination,
-    instrument: Instrument,
-    settings: ConvertSettings,
-) -> str:
-    """Digest what decides a complex tile, besides the raw tile."""
-    return content_id(
-        {
-            "version": VERSION,
-            "format": record.parameters["acquisition"]["format"],
-            "mosaic": record.unit.mosaic,
-            "tile_size_px": [illumination.tile_size_x_px, illumination.tile_size_y_px],
-            "cameras": [camera.plain() for camera in instrument.cameras],
-            "voxel_size_mm": instrument.voxel_size_mm,
-            "dispersion": fast_id(Path(instrument.dispersion_file))
-            if instrument.dispersion_file
-            else None,
-            "settings": settings.model_dump(mode="json", exclude={"max_failed_tiles"}),
-        }
+def _worker(plan: _Plan) -> Callable[[TileJob, _Plan], TileRecord]:
+    if plan.kind == "complex":
+        return _link_tile
+    return _check_tile if plan.settings.complex == "none" else _convert_tile
+
+
+def _check_tile(job: TileJob, plan: _Plan) -> TileRecord:
+    """Look at a raw tile; it is read, and its digest taken, when it is processed."""
+    check_spectra(Path(job.source.path), plan.kind, plan.n_x, plan.n_y)
+    return TileRecord(
+        tile=job.tile, source=job.source.id, signature=plan.signature, inputs=[job.source]
     )
-
-
-def _read_dispersion(instrument: Instrument) -> NDArray[np.float64] | None:
-    if instrument.dispersion_file is None:
-        return None
-    path = Path(instrument.dispersion_file)
-    expected = f"{N_SPECTRAL} or {2 * N_SPECTRAL} finite float64 values"
-    if not path.is_file():
-        raise DataError(path, found="no file", expected=expected)
-    content = read_raw_bytes(path)
-    if content.size not in {8 * N_SPECTRAL, 16 * N_SPECTRAL}:
-        found = f"{content.size} bytes, which are {content.size / 8:g} values"
-        raise DataError(path, found=found, expected=expected)
-    phases_rad = content.view("<f8")
-    if not np.isfinite(phases_rad).all():
-        raise DataError(path, found="NaN or infinite phases", expected=expected)
-    return phases_rad
 
 
 def _convert_tile(job: TileJob, plan: _Plan) -> TileRecord:
-    path = Path(job.source.path)
-    check_raw_size(path, plan.kind, plan.n_x, plan.n_y)
-    content = read_raw_bytes(path)
-    raw = job.source.model_copy(update={"id": raw_id(content.data)})
-    spectra = spectra_of(content, plan.kind, plan.n_x, plan.n_y)
-    _check_signal(path, spectra)
-    saturated = saturated_count(spectra, plan.settings.full_scale_counts) / spectra.size
-    jones = complex_tile(spectra, plan.tables, plan.phasor)
-    del content, spectra  # 1 GB, not needed while writing
+    tile = SpectralTile(
+        job.source,
+        plan.kind,
+        plan.n_x,
+        plan.n_y,
+        plan.reconstruction,
+        full_scale_counts=plan.settings.full_scale_counts,
+    )
     written = plan.folder / tile_name(plan.mosaic, job.tile, "complex")
-    write_complex_tile(written, jones, voxel_size_mm=plan.voxel_size_mm)
-    bound = plan.settings.max_saturated_fraction
-    verdict = "pass" if saturated <= bound else "warn"
+    write_complex_lines(
+        written,
+        tile.lines(),
+        shape=(tile.n_z, plan.n_y, plan.n_x),
+        voxel_size_mm=plan.voxel_size_mm,
+    )
+    saturated, bound = tile.qc["saturated_fraction"], plan.settings.max_saturated_fraction
+    verdict: Literal["pass", "warn"] = "pass" if saturated <= bound else "warn"
     return TileRecord(
         tile=job.tile,
         source=job.source.id,
         signature=plan.signature,
-        inputs=[raw],
+        inputs=tile.inputs,
         outputs=[product(written, "complex", job.tile)],
-        qc={"saturated_fraction": saturated},
+        qc=tile.qc,
         gates=[Gate(name="saturated_fraction", verdict=verdict, value=saturated, bound=bound)],
     )
-
-
-def _check_signal(path: Path, spectra: NDArray[np.uint16]) -> None:
-    """Refuse a tile without signal; where there is one, the first B-line shows it."""
-    first = spectra[0, 0, 0, 0]
-    if all((line == first).all() for line in spectra):
-        raise DataError(path, found=f"all samples {first}", expected="interference fringes")
 
 
 def _link_tile(job: TileJob, plan: _Plan) -> TileRecord:
     path = Path(job.source.path)
     check_raw_size(path, plan.kind, plan.n_x, plan.n_y)
-    raw = job.source.model_copy(update={"id": raw_id(read_raw_bytes(path).data)})
-    jones = read_complex_tile(path, plan.n_x, plan.n_y)
-    if bad := jones.size - sum(int(np.count_nonzero(np.isfinite(plane))) for plane in jones):
+    if bad := count_not_finite(path, plan.n_x, plan.n_y):
         raise DataError(path, found=f"{bad} NaN or infinite samples", expected="finite samples")
     link = plan.folder / tile_name(plan.mosaic, job.tile, "complex")
     _link(link, path)
@@ -213,7 +183,7 @@ def _link_tile(job: TileJob, plan: _Plan) -> TileRecord:
         tile=job.tile,
         source=job.source.id,
         signature=plan.signature,
-        inputs=[raw],
+        inputs=[job.source.model_copy(update={"id": file_raw_id(path)})],
         outputs=[product(link, "complex", job.tile)],
     )
 

@@ -4,12 +4,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from octflow.core.settings import Settings
+from octflow.core.settings import Retries, Settings
 
 
 class ConvertSettings(Settings):
     """How spectra become complex depth profiles."""
 
+    complex: Literal["keep", "temporary", "none"] = "keep"
+    """What becomes of complex tiles: kept; removed when their products are written and verified;
+    or never written, and reconstructed in memory. The products are the same."""
     window: Literal["none", "hann"] = "none"
     """Taper over the spectrum: hann lowers the side lobes of bright interfaces, blurs depth."""
     full_scale_counts: int = Field(4095, ge=1, le=65535)
@@ -18,3 +21,5 @@ class ConvertSettings(Settings):
     """Share of saturated samples above which a tile carries a warning."""
     max_failed_tiles: int = Field(5, ge=0)
     """Tiles of a batch that may fail before the batch counts as failed."""
+    retries: Retries = Retries()
+    """How often a tile is tried again when its failure may pass by itself."""

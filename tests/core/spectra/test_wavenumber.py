@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from octflow.stages.convert.wavenumber import (
+from octflow.core.spectra.wavenumber import (
     Resampling,
     WavelengthMap,
     common_wavenumbers,

@@ -13,7 +13,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from octflow.core.instrument import FIRST_BIN, N_DEPTH
-from octflow.stages.convert.wavenumber import Resampling
+from octflow.core.spectra.median import middle_keys
+from octflow.core.spectra.wavenumber import Resampling
+
+_LINE_WORDS = 8
+"""Words of 64 bits in a line of the cache."""
+_EVEN, _ODD = np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFF0000FFFF0000)
+_LOW, _HIGH = np.uint64(0x00000000FFFFFFFF), np.uint64(0xFFFFFFFF00000000)
+_16, _32 = np.uint64(16), np.uint64(32)
 
 
 def spectral_phasor(
@@ -58,8 +65,10 @@ def complex_tile(
     spectra: NDArray[np.uint16],
     tables: tuple[Resampling, Resampling],
     phasor: NDArray[np.complex64],
+    *,
+    jones: NDArray[np.complex64] | None = None,
 ) -> NDArray[np.complex64]:
-    """Reconstruct the complex depth profiles of a tile.
+    """Reconstruct the complex depth profiles of a tile, or of some of its B-lines.
 
     Parameters
     ----------
@@ -70,6 +79,8 @@ def complex_tile(
         a reversed table.
     phasor : (2, K) complex64 array
         Window and conjugate dispersion correction per channel, as from `spectral_phasor`.
+    jones : (2, Z, Y, X) complex64 array, optional
+        Filled and returned: fresh memory costs about half as much as the Fourier transforms.
 
     Returns
     -------
@@ -78,12 +89,14 @@ def complex_tile(
         fringe cos(2 z (k - k_max) + p) of a reflector at depth z gives the phase +p.
     """
     n_y, _, n_x, n_spectral = spectra.shape
-    jones = np.empty((2, N_DEPTH, n_y, n_x), np.complex64)
-    samples = np.empty((n_spectral, n_x), np.uint16)
+    if jones is None:
+        jones = np.empty((2, N_DEPTH, n_y, n_x), np.complex64)
+    # Space for whole words of four samples.
+    samples = np.empty((n_spectral, n_x + -n_x % 4), np.uint16)
     fringes = np.empty((n_spectral, n_x), np.complex64)
     for y in range(n_y):
         for channel, (before, weight) in enumerate(tables):
-            _transpose(spectra[y, channel], samples)
+            _transpose(np.ascontiguousarray(spectra[y, channel]), samples)
             _resample(samples, before, weight, phasor[channel], fringes)
             # Fringes are real: the conjugate is the unnormalised inverse with the other phase.
             bins = scipy.fft.ifft(fringes, axis=0, norm="forward", overwrite_x=True, workers=1)
@@ -119,14 +132,33 @@ def saturated_count(spectra: NDArray[np.uint16], full_scale_counts: int) -> int:
 
 @njit(nogil=True, cache=True)
 def _transpose(lines: NDArray[np.uint16], samples: NDArray[np.uint16]) -> None:
-    """Copy (X, K) to (K, X) in blocks that stay in the first cache."""
+    """Copy (X, K) to (K, X), four by four samples in words of 64 bits; K is a multiple of 32."""
     n_x, n_spectral = lines.shape
-    block = 32
-    for start in range(0, n_spectral, block):
-        stop = min(start + block, n_spectral)
-        for x in range(n_x):
-            for k in range(start, stop):
-                samples[k, x] = lines[x, k]
+    words, turned = lines.view(np.uint64), samples.view(np.uint64)
+    for start in range(0, n_spectral // 4, _LINE_WORDS):
+        for i in range(n_x // 4):
+            for j in range(start, start + _LINE_WORDS):
+                a, b, c, d = (
+                    words[4 * i, j],
+                    words[4 * i + 1, j],
+                    words[4 * i + 2, j],
+                    words[4 * i + 3, j],
+                )
+                ab_even, ab_odd = (
+                    (a & _EVEN) | ((b & _EVEN) << _16),
+                    ((a & _ODD) >> _16) | (b & _ODD),
+                )
+                cd_even, cd_odd = (
+                    (c & _EVEN) | ((d & _EVEN) << _16),
+                    ((c & _ODD) >> _16) | (d & _ODD),
+                )
+                turned[4 * j, i] = (ab_even & _LOW) | (cd_even << _32)
+                turned[4 * j + 1, i] = (ab_odd & _LOW) | (cd_odd << _32)
+                turned[4 * j + 2, i] = (ab_even >> _32) | (cd_even & _HIGH)
+                turned[4 * j + 3, i] = (ab_odd >> _32) | (cd_odd & _HIGH)
+    for x in range(n_x - n_x % 4, n_x):
+        for k in range(n_spectral):
+            samples[k, x] = lines[x, k]
 
 
 @njit(nogil=True, cache=True)
@@ -137,14 +169,14 @@ def _resample(
     phasor: NDArray[np.complex64],
     fringes: NDArray[np.complex64],
 ) -> None:
-    """Interpolate (K, X) counts, subtract the median over X, multiply by the phasor.
+    """Interpolate (K, at least X) counts, subtract the median over X, multiply by the phasor.
 
     The mean over A-lines need not be subtracted before: interpolation is linear, so that the
     median that is subtracted after it contains the mean, whatever it is.
     """
-    n_spectral, n_x = samples.shape
+    n_spectral, n_x = fringes.shape
     values, middle = np.empty(n_x, np.float32), np.empty(2, np.float32)
-    keys, middle_keys = values.view(np.int32), middle.view(np.int32)
+    keys, bits = values.view(np.int32), middle.view(np.int32)
     parts = fringes.view(np.float32)
     for m in range(n_spectral):
         upper = weight[m]
@@ -152,57 +184,10 @@ def _resample(
         first, second = samples[before[m]], samples[before[m] + 1]
         for x in range(n_x):
             values[x] = lower * np.float32(first[x]) + upper * np.float32(second[x])
-        middle_keys[0], middle_keys[1] = _middle_keys(keys)
+        bits[0], bits[1] = middle_keys(keys)
         median = np.float32(0.5) * (middle[0] + middle[1])
         real, imag = phasor[m].real, phasor[m].imag
         for x in range(n_x):
             fringe = values[x] - median
             parts[m, 2 * x] = fringe * real
             parts[m, 2 * x + 1] = fringe * imag
-
-
-@njit(nogil=True, cache=True)
-def _middle_keys(keys: NDArray[np.int32]) -> tuple[np.int32, np.int32]:
-    """Find the two middle ones of an even number of keys; the middle one, twice, of an odd.
-
-    Keys are the bits of floats that are not negative, which sort like the floats. Halving the
-    range between smallest and largest and counting beats sorting: counting is vectorised.
-    """
-    n = keys.size
-    half = n // 2
-    low, high = keys[0], keys[0]
-    for x in range(keys.size):
-        low, high = min(low, keys[x]), max(high, keys[x])
-    # At most `half` keys are smaller than `low`; more than `half` are smaller than `high`.
-    high = np.int32(high + 1)
-    while high - low > 1:
-        pivot = np.int32(low + ((high - low) >> 1))
-        below = _count_below(keys, pivot)
-        if below == half and n % 2 == 0:
-            return _neighbours(keys, pivot)
-        if below <= half:
-            low = pivot
-        else:
-            high = pivot
-    return low, low
-
-
-@njit(nogil=True, cache=True)
-def _count_below(keys: NDArray[np.int32], pivot: np.int32) -> np.int32:
-    """Count in 32 bits throughout: numba would widen the sum and halve its speed."""
-    below = np.int32(0)
-    for x in range(keys.size):
-        below = np.int32(below + np.int32(1 if keys[x] < pivot else 0))
-    return below
-
-
-@njit(nogil=True, cache=True)
-def _neighbours(keys: NDArray[np.int32], pivot: np.int32) -> tuple[np.int32, np.int32]:
-    """Return the largest key below the pivot and the smallest that is not."""
-    least, greatest = np.int32(-1), np.int32(0x7FFFFFFF)
-    largest, smallest = least, greatest
-    for x in range(keys.size):
-        key = keys[x]
-        largest = max(largest, key if key < pivot else least)
-        smallest = min(smallest, greatest if key < pivot else key)
-    return largest, smallest

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from octflow.stages.convert.reconstruct import (
-    _middle_keys,
+from octflow.core.spectra.median import middle_keys
+from octflow.core.spectra.reconstruct import (
     complex_tile,
     saturated_count,
     spectral_phasor,
 )
-from octflow.stages.convert.wavenumber import (
+from octflow.core.spectra.wavenumber import (
     WavelengthMap,
     common_wavenumbers,
     resampling,
@@ -116,7 +116,7 @@ def test_a_hann_window_tapers_the_spectrum():
 @pytest.mark.parametrize("levels", [1, 3, 4000], ids=["equal", "ties", "distinct"])
 def test_the_middle_is_the_median(n, levels):
     values = np.random.default_rng(n).integers(0, levels, n).astype(np.float32)
-    middle = np.array(_middle_keys(values.view(np.int32)), np.int32).view(np.float32)
+    middle = np.array(middle_keys(values.view(np.int32)), np.int32).view(np.float32)
     assert middle.mean() == np.median(values)
 
 
