@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from octflow.core.errors import DataError
 from octflow.core.record import TileFailure, Tiles
+from octflow.core.scaled import Scaled
 from octflow.io.nifti import read_nifti, read_voxel_size_mm
 from octflow.io.records import read_record, tile_products
+from octflow.io.scaled import read_scaled
 
 
 class TileMaps(Mapping[int, NDArray[np.float32]]):
@@ -47,9 +49,40 @@ class TileMaps(Mapping[int, NDArray[np.float32]]):
 
     def _read(self, path: Path) -> NDArray[np.float32]:
         array = read_nifti(path)
-        if array.shape[-2:] != self._shape:
-            raise DataError(path, found=f"pixels {array.shape}", expected=f"pixels {self._shape}")
+        _check_shape(path, array, self._shape)
         return np.asarray(array, dtype=np.float32)
+
+
+class TileVolumes(Mapping[int, Scaled]):
+    """Volumes (Z, Y, X) of one modality, memory-mapped as they are stored."""
+
+    def __init__(
+        self,
+        flags: list[Path],
+        role: str,
+        tile_shape: tuple[int, int],
+        *,
+        among: Collection[int],
+    ) -> None:
+        self._paths = tile_products(flags, role)
+        self._shape = tile_shape
+        self._tiles = sorted(set(among).intersection(self._paths))
+
+    def __getitem__(self, tile: int) -> Scaled:
+        volume = read_scaled(self._paths[tile])
+        _check_shape(self._paths[tile], volume.stored, self._shape)
+        return volume
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._tiles)
+
+    def __len__(self) -> int:
+        return len(self._tiles)
+
+
+def _check_shape(path: Path, array: NDArray, shape: tuple[int, int]) -> None:
+    if array.shape[-2:] != shape:
+        raise DataError(path, found=f"pixels {array.shape}", expected=f"pixels {shape}")
 
 
 def tile_fates(flags: list[Path], expected: Collection[int], found: Collection[int]) -> Tiles:

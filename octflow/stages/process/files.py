@@ -1,6 +1,5 @@
 """One function per rule of the stage process."""
 
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,26 +11,29 @@ from octflow.core.errors import DataError
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.names import tile_name
-from octflow.core.record import Gate, Outcome, Product, Record, TileFailure, Tiles
-from octflow.io.batch import BatchResult, TileJob, TileRecord, accept, work_through
-from octflow.io.digest import content_id
-from octflow.io.nifti import read_nifti, write_nifti
-from octflow.io.picture import Panel, write_sheet
-from octflow.io.raw import read_complex_tile
-from octflow.io.records import checked, listed, product, read_record
-from octflow.stages.process import VERSION
-from octflow.stages.process.contrast import contrasts
-from octflow.stages.process.products import (
-    Window,
-    enface_maps,
-    judge_tile,
-    noise_floor_db,
-    surface_by,
+from octflow.core.record import Outcome, Product, Record, Tiles
+from octflow.core.scaled import STEPS
+from octflow.io.batch import (
+    BatchResult,
+    TileJob,
+    TileRecord,
+    accept,
+    read_tile_record,
+    work_through,
 )
-from octflow.stages.process.settings import ProcessSettings
-from octflow.stages.process.sheet import tile_picture
+from octflow.io.complex_source import ComplexSource
+from octflow.io.digest import content_id, fast_id
+from octflow.io.nifti import read_nifti, write_nifti
+from octflow.io.records import product, read_record
+from octflow.io.scaled import write_int16
+from octflow.stages.process import VERSION
+from octflow.stages.process.overview import write_overview
+from octflow.stages.process.quality import said
+from octflow.stages.process.settings import ProcessSettings, SurfaceRule
+from octflow.stages.process.tile import process_tile
 
-_TITLE_CHARACTERS = 48
+_SURFACE_QC = ("surface_found_fraction", "surface_edge_px")
+_SHARES = ("nan_fraction", "saturated_fraction")
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,10 @@ class _Plan:
     """What all tiles of a batch have in common."""
 
     mosaic: int
-    n_x: int
-    n_y: int
+    source: ComplexSource
     instrument: Instrument
     settings: ProcessSettings
+    surface: SurfaceRule | int | NDArray[np.float32]
     folder: Path
     signature: str
 
@@ -83,30 +85,39 @@ def process_batch(
 
     Raises
     ------
+    DataError
+        The map of the surface cannot be used.
     TooManyFailuresError
         More tiles failed than accepted.
     """
     record = read_record(converted)
+    source = ComplexSource(record, illumination, instrument)
     plan = _Plan(
         mosaic=record.unit.mosaic or 0,
-        n_x=illumination.tile_size_x_px,
-        n_y=illumination.tile_size_y_px,
+        source=source,
         instrument=instrument,
         settings=settings,
+        surface=_surface_of(settings, illumination),
         folder=folder,
-        signature=_signature(record, illumination, instrument, settings),
+        signature=content_id(
+            [_signature(record, illumination, instrument, settings), source.signature]
+        ),
     )
     result = work_through(
-        [TileJob(p.tile, p) for p in listed(record, "complex") if p.tile is not None],
+        source.jobs,
         lambda job: _process_tile(job, plan),
         records=folder / "records",
         signature=plan.signature,
         threads=threads,
+        retries=settings.retries,
     )
     accept(result, max_failed_tiles=settings.max_failed_tiles)
     outcome = _outcome(result, record)
-    _write_overview(overview, result, outcome, record)
+    if (path := _surface_map(settings)) is not None:
+        outcome.inputs.append(product(path, "surface_map"))
+    write_overview(overview, result, outcome, record.unit)
     outcome.outputs.append(product(overview, "overview"))
+    source.release(result.done)
     return outcome
 
 
@@ -114,6 +125,7 @@ def _signature(
     record: Record, illumination: Illumination, instrument: Instrument, settings: ProcessSettings
 ) -> str:
     """Digest what decides the products of a tile, besides the complex tile."""
+    path = _surface_map(settings)
     return content_id(
         {
             "version": VERSION,
@@ -121,49 +133,52 @@ def _signature(
             "tile_size_px": [illumination.tile_size_x_px, illumination.tile_size_y_px],
             "wavelength_um": instrument.wavelength_um,
             "voxel_size_mm": instrument.voxel_size_mm,
-            "settings": settings.model_dump(mode="json", exclude={"max_failed_tiles"}),
+            "surface_map": None if path is None else fast_id(path),
+            "settings": settings.model_dump(mode="json", exclude={"max_failed_tiles", "retries"}),
         }
     )
 
 
+def _surface_map(settings: ProcessSettings) -> Path | None:
+    rule = str(settings.surface)
+    return Path(rule) if rule.endswith((".nii", ".nii.gz")) else None
+
+
+def _surface_of(
+    settings: ProcessSettings, illumination: Illumination
+) -> SurfaceRule | int | NDArray[np.float32]:
+    """Return the rule of the surface, or the map that is named instead of one."""
+    if (path := _surface_map(settings)) is None:
+        rule: SurfaceRule | int = settings.surface  # type: ignore[assignment]
+        return rule
+    surface_px = np.asarray(read_nifti(path), np.float32)
+    shape = (illumination.tile_size_y_px, illumination.tile_size_x_px)
+    if surface_px.shape != shape:
+        raise DataError(path, found=f"shape {surface_px.shape}", expected=f"(y, x) of {shape}")
+    if bad := int(np.count_nonzero(~np.isfinite(surface_px))):
+        raise DataError(path, found=f"{bad} values not finite", expected="a depth index each")
+    return surface_px
+
+
 def _process_tile(job: TileJob, plan: _Plan) -> TileRecord:
-    settings, instrument = plan.settings, plan.instrument
-    path = checked(job.source, digest=True)
-    volumes = contrasts(
-        read_complex_tile(path, plan.n_x, plan.n_y),
-        phase_offset_deg=settings.phase_offset_deg,
-        flip_phase=settings.flip_phase,
-    )
-    noise_db = noise_floor_db(volumes.intensity_db)
-    _check_noise(path, noise_db, settings.max_noise_floor_db)
-    surface = surface_by(settings.surface, volumes.intensity_db, settings.surface_threshold_db)
-    window = Window(
-        offset_px=settings.enface_offset_px,
-        depth_px=settings.enface_depth_px,
-        wavelength_um=instrument.wavelength_um,
-        voxel_z_um=instrument.voxel_z_um,
-    )
-    maps = enface_maps(volumes, surface, window, with_scattering=settings.scattering)
-    qc = judge_tile(maps, surface, noise_db=noise_db, min_step_db=settings.min_surface_step_db)
-    named = dict(zip(("dBI", "R3D", "O3D"), volumes, strict=True)) | maps
+    tile = plan.source.open(job)
+    found = process_tile(tile, plan.surface, _measured_before(job), plan.instrument, plan.settings)
     return TileRecord(
         tile=job.tile,
         source=job.source.id,
         signature=plan.signature,
-        inputs=[job.source],
-        outputs=_write_products(job.tile, named, plan),
-        qc=qc,
-        gates=_gates(qc, settings),
+        inputs=tile.inputs,
+        outputs=_write_products(job.tile, found.arrays, plan),
+        qc=found.qc,
+        gates=found.gates,
     )
 
 
-def _check_noise(path: Path, noise_db: float, max_noise_db: float) -> None:
-    if not noise_db < max_noise_db:
-        raise DataError(
-            path,
-            found=f"a noise floor of {noise_db:.1f} dB",
-            expected=f"below {max_noise_db:g} dB: the tile holds noise, or is saturated",
-        )
+def _measured_before(job: TileJob) -> dict[str, float]:
+    """Return what convert measured on the raw tile, where it looked at one."""
+    before = read_tile_record(Path(job.source.path).parent / "records", job.tile)
+    known = {} if before is None else before.qc
+    return {name: known[name] for name in ("saturated_fraction",) if name in known}
 
 
 def _write_products(
@@ -176,27 +191,13 @@ def _write_products(
     written = []
     for role in (name for name in arrays if name in wanted):
         path = plan.folder / tile_name(plan.mosaic, tile, role)
-        depth_mm = z_mm if arrays[role].ndim == 3 else window_mm
-        write_nifti(path, arrays[role], voxel_size_mm=(x_mm, y_mm, depth_mm))
+        if role in STEPS and plan.settings.storage == "int16":
+            write_int16(path, arrays[role], role, voxel_size_mm=(x_mm, y_mm, z_mm))
+        else:
+            depth_mm = z_mm if arrays[role].ndim == 3 else window_mm
+            write_nifti(path, arrays[role], voxel_size_mm=(x_mm, y_mm, depth_mm))
         written.append(product(path, role, tile))
     return written
-
-
-def _gates(qc: Mapping[str, float], settings: ProcessSettings) -> list[Gate]:
-    bounds = {
-        "surface_found_fraction": settings.min_surface_found_fraction,
-        "snr_db": settings.min_snr_db,
-    }
-    return [
-        Gate(
-            name=name,
-            verdict="pass" if qc[name] >= bound else "warn",
-            value=qc[name],
-            bound=bound,
-        )
-        for name, bound in bounds.items()
-        if name in qc
-    ]
 
 
 def _outcome(result: BatchResult, record: Record) -> Outcome:
@@ -214,9 +215,14 @@ def _outcome(result: BatchResult, record: Record) -> Outcome:
             "tiles_processed": len(result.done),
             "tiles_failed": len(result.failed),
             **{f"{name}_median": _median(result, name) for name in ("snr_db", "noise_floor_db")},
-            "surface_found_fraction_median": _median(result, "surface_found_fraction"),
+            **{f"{name}_median": _median(result, name) for name in _SURFACE_QC},
+            **{f"{name}_worst": _largest(result, name) for name in _SHARES},
         },
-        warnings=[f"tile {t}: {g.name} is {g.value:.3g}, expected {g.bound:g}" for t, g in warned],
+        gates=[g.model_copy(update={"name": f"{g.name}, tile {t}"}) for t, g in warned],
+        warnings=[
+            f"tile {t}: {found}, expected {expected}"
+            for t, (found, expected) in ((t, said(gate)) for t, gate in warned)
+        ],
     )
 
 
@@ -225,36 +231,5 @@ def _median(result: BatchResult, name: str) -> float | None:
     return float(np.median(values)) if values else None
 
 
-def _write_overview(overview: Path, result: BatchResult, outcome: Outcome, record: Record) -> None:
-    """Show every tile of the batch, and the reason where there is none."""
-    panels = {r.tile: _panel(r) for r in result.done}
-    if outcome.tiles is not None:
-        panels |= {f.tile: _empty(f, "failed") for f in outcome.tiles.failed}
-        panels |= {f.tile: _empty(f, "missing") for f in outcome.tiles.missing}
-    unit = record.unit
-    title = (
-        f"mosaic {unit.mosaic}, batch {unit.batch}: "
-        "intensity (50 to 80 dB), surface; axis (-90 to 90°), middle B-line with surface"
-    )
-    nothing = Panel("no tiles", np.zeros((2, 2, 3), np.uint8))
-    shown = [panels[tile] for tile in sorted(panels)] or [nothing]
-    write_sheet(overview, shown, title=title, across=4)
-
-
-def _panel(record: TileRecord) -> Panel:
-    paths = {p.role: Path(p.path) for p in record.outputs}
-    arrays = {role: read_nifti(paths[role]) for role in ("aip", "ori", "dBI") if role in paths}
-    surface_px = read_nifti(paths["surf"])
-    volume = arrays.get("dBI")
-    picture = tile_picture(
-        aip=arrays.get("aip"),
-        surface_px=surface_px,
-        ori=arrays.get("ori"),
-        b_scan_db=None if volume is None else volume[:, len(surface_px) // 2],
-    )
-    return Panel(f"tile {record.tile}: SNR {record.qc['snr_db']:.0f} dB", picture)
-
-
-def _empty(failure: TileFailure, word: str) -> Panel:
-    text = f"tile {failure.tile} {word}: {failure.reason}"
-    return Panel(textwrap.fill(text, _TITLE_CHARACTERS), np.full((2, 2, 3), 40, np.uint8))
+def _largest(result: BatchResult, name: str) -> float | None:
+    return max((r.qc[name] for r in result.done if name in r.qc), default=None)

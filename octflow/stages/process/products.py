@@ -6,21 +6,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from octflow.core.instrument import FIRST_BIN, N_SPECTRAL
 from octflow.stages.process.birefringence import birefringence
 from octflow.stages.process.contrast import Contrasts
 from octflow.stages.process.enface import axis_mean_over, depth_window, max_over, mean_over
-from octflow.stages.process.scattering import scattering
 from octflow.stages.process.surface import (
     Surface,
+    find_refined_surface,
     find_surface,
     find_surface_from_threshold,
     smooth_surface,
 )
-
-DEEP_PX = 100
-"""Deepest samples, whose median intensity is the noise floor."""
+from octflow.stages.process.unfolding import fit_rotation
 
 Maps = dict[str, NDArray[np.float32]]
+Bounds = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,16 +34,16 @@ class Window:
 
 
 def surface_by(
-    rule: Literal["find", "find-threshold"] | int,
+    rule: Literal["find", "find-threshold", "find-refined"] | int | NDArray[np.float32],
     intensity_db: NDArray[np.float32],
     threshold_db: float,
 ) -> Surface:
-    """Find the surface by the rule of that name, or set it to a constant depth index.
+    """Find the surface by the rule of that name, or take the one that is given.
 
     Parameters
     ----------
-    rule : {"find", "find-threshold"} or int
-        How; an index beyond the volume becomes its last sample.
+    rule : {"find", "find-threshold", "find-refined"}, int or (Y, X) array
+        How, or depth indices, of which those beyond the volume become its first or last sample.
     intensity_db : (Z, Y, X) float32 array
         Intensity.
     threshold_db : float
@@ -52,43 +52,69 @@ def surface_by(
     Returns
     -------
     surface : Surface
-        Unfiltered. A constant has a rise of NaN: it was not found.
+        Unfiltered. One that was given has a rise of NaN: it was not found.
     """
-    if rule == "find":
-        return find_surface(intensity_db)
-    if rule == "find-threshold":
-        return find_surface_from_threshold(intensity_db, threshold_db)
+    if isinstance(rule, str):
+        if rule == "find-threshold":
+            return find_surface_from_threshold(intensity_db, threshold_db)
+        return find_surface(intensity_db) if rule == "find" else find_refined_surface(intensity_db)
     shape = intensity_db.shape[1:]
-    index_px = np.full(shape, min(int(rule), len(intensity_db) - 1), np.float32)
+    index_px = np.broadcast_to(np.clip(rule, 0, len(intensity_db) - 1), shape).astype(np.float32)
     return Surface(index_px, np.full(shape, np.nan, np.float32))
 
 
-def enface_maps(
-    volumes: Contrasts, surface: Surface, window: Window, *, with_scattering: bool = False
-) -> Maps:
-    """Compute all maps of a tile by their names.
+def roll_off(n_z: int, end_db: float) -> NDArray[np.float64]:
+    """Return what the spectrometer loses with depth: the square of the Fourier bin, in dB.
+
+    Parameters
+    ----------
+    n_z : int
+        Depth samples.
+    end_db : float
+        Loss at the end of the depth range, positive.
+
+    Returns
+    -------
+    loss_db : (Z,) float64 array
+        To be added to the intensity.
+
+    Examples
+    --------
+    >>> roll_off(1000, 3.0)[[0, 488, 999]].round(3).tolist()
+    [0.002, 0.75, 2.994]
+    """
+    bins = np.arange(n_z) + FIRST_BIN
+    loss_db: NDArray[np.float64] = end_db * (bins / (N_SPECTRAL / 2)) ** 2
+    return loss_db
+
+
+def window_of(surface: Surface, window: Window, n_z: int) -> Bounds:
+    """Return the window (start, stop) of every A-line, below the 3 x 3 median of the surface."""
+    smooth = smooth_surface(surface.index_px)
+    return depth_window(smooth, offset_px=window.offset_px, depth_px=window.depth_px, n_z=n_z)
+
+
+def enface_maps(volumes: Contrasts, surface: Surface, bounds: Bounds, window: Window) -> Maps:
+    """Compute all maps of a tile that need no more than their definition, by their names.
 
     Parameters
     ----------
     volumes : Contrasts
         Intensity, retardance and axis, (Z, Y, X).
     surface : Surface
-        Unfiltered; the window lies below its 3 x 3 median.
+        Unfiltered.
+    bounds : (2,) (Y, X) int64 arrays
+        As from `window_of`.
     window : Window
-        The window below the surface.
-    with_scattering : bool
-        Compute `mus`, which takes longest.
+        Gives the units of birefringence.
 
     Returns
     -------
     maps : dict of str to (Y, X) float32 array
-        surf, surfraw (px, counted from 0), aip, mip (dB), ret, ori (deg), biref, mus (1/mm).
+        surf, surfraw (px, counted from 0), aip, mip (dB), ret, ori (deg), biref.
     """
-    surf = smooth_surface(surface.index_px)
-    n_z = len(volumes.intensity_db)
-    bounds = depth_window(surf, offset_px=window.offset_px, depth_px=window.depth_px, n_z=n_z)
-    maps: Maps = {
-        "surf": surf,
+    return {
+        "surf": smooth_surface(surface.index_px),
         "surfraw": surface.index_px,
         "aip": mean_over(volumes.intensity_db, *bounds),
         "mip": max_over(volumes.intensity_db, *bounds),
@@ -98,50 +124,16 @@ def enface_maps(
             volumes.retardance_deg, *bounds, window.wavelength_um, window.voxel_z_um
         ),
     }
-    if with_scattering:
-        maps["mus"] = scattering(volumes.intensity_db, *bounds, window.voxel_z_um / 1000)
-    return maps
 
 
-def noise_floor_db(intensity_db: NDArray[np.float32]) -> float:
-    """Return the median of the deepest 100 samples of a volume (Z, Y, X).
-
-    Examples
-    --------
-    >>> noise_floor_db(np.arange(300, dtype=np.float32)[:, None, None])
-    249.5
-    """
-    return float(np.median(intensity_db[-DEEP_PX:]))
-
-
-def judge_tile(
-    maps: Maps, surface: Surface, *, noise_db: float, min_step_db: float
-) -> dict[str, float]:
-    """Measure how good a tile is.
-
-    Parameters
-    ----------
-    maps : dict of str to (Y, X) float32 array
-        As from `enface_maps`.
-    surface : Surface
-        Unfiltered.
-    noise_db : float
-        Noise floor.
-    min_step_db : float
-        Rise that makes a surface believable.
-
-    Returns
-    -------
-    qc : dict of str to float
-        noise_floor_db; snr_db, the median peak of the window above the noise floor;
-        surface_roughness_px, the mean distance of surface and median-filtered surface;
-        surface_found_fraction, where the surface was found and not given.
-    """
-    qc = {
-        "noise_floor_db": noise_db,
-        "snr_db": float(np.median(maps["mip"])) - noise_db,
-        "surface_roughness_px": float(np.abs(maps["surfraw"] - maps["surf"]).mean(dtype=float)),
-    }
-    if np.isfinite(surface.step_db).all():
-        qc["surface_found_fraction"] = float(np.mean(surface.step_db >= min_step_db))
-    return qc
+def rotation_maps(volumes: Contrasts, bounds: Bounds, window: Window, max_delta_n: float) -> Maps:
+    """Return biref and ori as rate and axis of the turning polarisation."""
+    rotation = fit_rotation(
+        volumes,
+        *bounds,
+        offset_px=window.offset_px,
+        wavelength_um=window.wavelength_um,
+        voxel_z_um=window.voxel_z_um,
+        max_delta_n=max_delta_n,
+    )
+    return {"biref": rotation.delta_n, "ori": rotation.axis_deg}

@@ -1,12 +1,65 @@
 """Section `process` of the configuration."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from octflow.core.settings import Settings
+from octflow.core.settings import Retries, Settings
 
 Modality = Literal["dBI", "R3D", "O3D", "aip", "mip", "ret", "ori", "biref"]
+
+
+SurfaceRule = Literal["find", "find-threshold", "find-refined"]
+MapPath = Annotated[str, Field(pattern=r"\.nii(\.gz)?$")]
+
+
+class AtLeast(Settings):
+    """A number that should be large; a bound of null is not held against it."""
+
+    warn: float | None = None
+    """Below, the tile carries a warning."""
+    fail: float | None = None
+    """Below, the tile is refused."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.warn is not None and self.fail is not None and self.fail > self.warn:
+            raise ValueError("fail must not exceed warn")
+        return self
+
+
+class AtMost(Settings):
+    """A number that should be small; a bound of null is not held against it."""
+
+    warn: float | None = None
+    """Above, the tile carries a warning."""
+    fail: float | None = None
+    """Above, the tile is refused."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.warn is not None and self.fail is not None and self.fail < self.warn:
+            raise ValueError("fail must not be less than warn")
+        return self
+
+
+class TileBounds(Settings):
+    """What a tile is held against; tiles of agar alone must pass the bounds named fail."""
+
+    nan_fraction: AtMost = AtMost(warn=0, fail=0.01)
+    """Share of complex samples that are not finite; they count as dark."""
+    noise_floor_db: AtMost = AtMost(warn=60, fail=70)
+    """Deep intensity: a tile of noise, or one that is saturated, has a high floor."""
+    saturated_fraction: AtMost = AtMost(warn=0.001, fail=0.5)
+    """Share of saturated camera samples, where the raw tile was looked at."""
+    snr_db: AtLeast = AtLeast(warn=5, fail=0)
+    """Median peak above the noise floor; the peak of noise alone lies some 6 dB above it, and a
+    tile of agar is no better: refusing it would only leave a hole."""
+    surface_edge_px: AtMost = AtMost(warn=3.5, fail=1000)
+    """Depth over which the intensity rises at the surface: wide where dispersion is left."""
+    surface_found_fraction: AtLeast = AtLeast(warn=0, fail=0)
+    """Share of A-lines with a believable surface; tiles beside the tissue have none, so raise
+    the bounds only where all tiles lie on tissue."""
 
 
 class ProcessSettings(Settings):
@@ -18,24 +71,34 @@ class ProcessSettings(Settings):
     """Axis angle added to the measured one: the orientation of the instrument."""
     flip_phase: bool = False
     """Negate the measured axis before the offset is added."""
-    surface: Literal["find", "find-threshold"] | Annotated[int, Field(ge=0)] = "find"
-    """Rule that finds the surface of the tissue, or one depth index for all A-lines."""
+    surface: SurfaceRule | Annotated[int, Field(ge=0)] | MapPath = "find"
+    """Rule that finds the surface of the tissue, one depth index for all A-lines, or a NIfTI map
+    of the tile's size with the depth index of every A-line; relative to the project folder."""
     surface_threshold_db: float = 55
     """Intensity of tissue; find-threshold looks whether an A-line begins inside tissue."""
     enface_offset_px: int = Field(0, ge=-1000, le=1000)
     """Depth samples between the surface and the window of the maps."""
     enface_depth_px: int = Field(80, ge=1)
     """Depth samples in the window of the maps."""
+    birefringence: Literal["slope", "fold"] = "slope"
+    """slope: of the retardance, which folds at 90 degrees. fold: rate at which the polarisation
+    turns, which does not; ori is then the axis of that turn."""
+    max_delta_n: float = Field(0.006, gt=0, le=0.1)
+    """Largest birefringence that fold looks for."""
+    roll_off_db: float = Field(0, ge=0, le=60)
+    """Loss of sensitivity at the end of the depth range, a parabola in dB from depth 0; it is
+    added to the intensity. 0 leaves the intensity as measured."""
     scattering: bool = False
     """Write the map of the scattering coefficient, mus."""
-    max_noise_floor_db: float = 70
-    """Deep intensity from which a tile is taken for noise and refused."""
+    scattering_noise: Literal["keep", "subtract"] = "keep"
+    """Whether mus takes the noise floor for signal."""
+    storage: Literal["float32", "int16"] = "float32"
+    """How volumes are stored: int16 halves the disk, to 0.01 dB and 0.003 degrees."""
     min_surface_step_db: float = Field(3, ge=0)
     """Rise of the smoothed intensity that makes a found surface believable."""
-    min_surface_found_fraction: float = Field(0, ge=0, le=1)
-    """Share of A-lines with a believable surface below which a tile carries a warning; tiles
-    beside the tissue have none, so raise it only where all tiles lie on tissue."""
-    min_snr_db: float = Field(10, ge=0)
-    """Median peak above the noise floor below which a tile carries a warning."""
+    gates: TileBounds = TileBounds()
+    """Bounds of the quality of a tile, each with a warning and a refusal."""
     max_failed_tiles: int = Field(5, ge=0)
     """Tiles of a batch that may fail before the batch counts as failed."""
+    retries: Retries = Retries()
+    """How often a tile is tried again when its failure may pass by itself."""

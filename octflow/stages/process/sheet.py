@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from octflow.io.picture import coloured, colours_of, window_of
 
 _SURFACE_RGB = (255, 60, 0)
+_VERDICT_RGB = {"pass": (40, 160, 60), "warn": (240, 170, 0), "fail": (210, 30, 30)}
 
 
 def tile_picture(
@@ -41,6 +42,16 @@ def tile_picture(
     if b_scan_db is not None:
         rgb[n_y:, n_x:] = _b_scan(b_scan_db, surface_px[n_y // 2], n_y)
     return rgb
+
+
+def framed(rgb: NDArray[np.uint8], verdict: str) -> NDArray[np.uint8]:
+    """Put a frame around a picture (Y, X, 3): green for pass, yellow for warn, red for fail."""
+    thick = max(1, min(rgb.shape[:2]) // 40)
+    n_y, n_x = rgb.shape[:2]
+    out = np.empty((n_y + 2 * thick, n_x + 2 * thick, 3), np.uint8)
+    out[:] = _VERDICT_RGB[verdict]
+    out[thick:-thick, thick:-thick] = rgb
+    return out
 
 
 def _coloured(modality: str, array: NDArray[np.float32]) -> NDArray[np.uint8]:

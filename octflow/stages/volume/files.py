@@ -16,7 +16,7 @@ from octflow.io.omezarr import write_volume
 from octflow.io.picture import write_sheet
 from octflow.io.records import checked, listed, product, read_record
 from octflow.io.tilemap import Tilemap, read_tilemap
-from octflow.io.tiles import TileMaps, hole_warnings, mosaic_of, tile_fates
+from octflow.io.tiles import TileMaps, TileVolumes, hole_warnings, mosaic_of, tile_fates
 from octflow.stages.volume import report
 from octflow.stages.volume.depth import shallowest_px, top_px
 from octflow.stages.volume.focus import find_focus_plane
@@ -125,7 +125,7 @@ def stitch_volume(  # noqa: PLR0913 - the names of the rule
     maps = TileMaps(processed, ["surfraw", "aip"], shape, among=tilemap.positions_px)
     surfaces = Surfaces(maps, threshold_db=illumination.mask_threshold_db)
     base_px = shallowest_px(flattened(surfaces, pattern_px))
-    volumes = TileMaps(processed, [modality], shape, among=tilemap.positions_px)
+    volumes = TileVolumes(processed, modality, shape, among=tilemap.positions_px)
     fusion = Fusion(
         layout,
         volumes,

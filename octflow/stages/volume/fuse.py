@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from octflow.core.axial import undoubled
 from octflow.core.mosaic import Layout, Placement
+from octflow.core.scaled import Scaled
 from octflow.stages.volume.kernels import Corner, Map, add_axial, add_scalar
 
 Volume = NDArray[np.float32]
@@ -20,7 +21,7 @@ _PLANES = 32
 class _Part:
     """What a tile gives to a block, as the kernels take it."""
 
-    volume: Volume
+    volume: Scaled
     corner: Corner
     ramps: tuple[Map, Map]
     fraction: tuple[np.float32, np.float32]
@@ -32,7 +33,7 @@ class Fusion:
 
     layout: Layout
     """Where the tiles lie."""
-    tiles: Mapping[int, Volume]
+    tiles: Mapping[int, Scaled]
     """Tile id to volume (Z, Y, X), usually memory-mapped; other tiles are holes."""
     shift_px: NDArray[np.float32]
     """(Y, X) of a tile: depth index that becomes depth 0, fractions of a sample allowed."""
@@ -55,7 +56,7 @@ class Fusion:
             NaN where no tile has a value.
         """
         parts = [
-            _part(placement, np.asarray(self.tiles[tile]), y, x)
+            _part(placement, self.tiles[tile], y, x)
             for tile in sorted(self.tiles)
             if _reaches(placement := self.layout.placement(tile), y, x)
         ]
@@ -92,7 +93,7 @@ def _reaches(placement: Placement, y: slice, x: slice) -> bool:
     )
 
 
-def _part(placement: Placement, volume: Volume, y: slice, x: slice) -> _Part:
+def _part(placement: Placement, volume: Scaled, y: slice, x: slice) -> _Part:
     """Cut out what a tile and a block have in common."""
     reach_y, reach_x = placement.where
     start_y, stop_y = max(reach_y.start, y.start), min(reach_y.stop, y.stop)

@@ -4,6 +4,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from octflow.core.scaled import Scaled
+
 Volume = NDArray[np.float32]
 Map = NDArray[np.float32]
 Corner = tuple[int, int, int, int]
@@ -15,7 +17,7 @@ _TO_DOUBLED = np.float32(np.pi / 90)
 def add_scalar(
     sums: Volume,
     weights: Volume,
-    tile: Volume,
+    tile: Scaled,
     shift_px: Map,
     first_z: int,
     corner: Corner,
@@ -30,8 +32,8 @@ def add_scalar(
         Weighted values, added to.
     weights : (Z, Y, X) float32 array
         Weights, added to.
-    tile : (N_z, N_y, N_x) float32 array
-        The tile.
+    tile : Scaled
+        The tile (N_z, N_y, N_x) as it is stored: scaled sample by sample, never as a whole.
     shift_px : (N_y, N_x) float32 array
         Depth index of the tile that becomes depth 0.
     first_z : int
@@ -65,7 +67,7 @@ def add_scalar(
 def add_axial(
     sums: Volume,
     weights: Volume,
-    tile: Volume,
+    tile: Scaled,
     shift_px: Map,
     first_z: int,
     corner: Corner,
@@ -128,11 +130,11 @@ def _add_plane(
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _sample(tile: Volume, z: int, y: int, x: int) -> np.float32:
+def _sample(tile: Scaled, z: int, y: int, x: int) -> np.float32:
     """Return a voxel, NaN above and below the tile."""
-    if z < 0 or z >= tile.shape[0]:
+    if z < 0 or z >= tile.stored.shape[0]:
         return np.float32(np.nan)
-    return tile[z, y, x]
+    return np.float32(tile.stored[z, y, x]) * tile.slope + tile.intercept
 
 
 @njit(nogil=True, cache=True, inline="always")

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from octflow.core.axial import axis_difference
+from octflow.core.errors import DataError
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.names import tile_name
 from octflow.core.record import TileFailure, Tiles
-from octflow.io.nifti import read_nifti, read_voxel_size_mm
-from octflow.io.raw import write_complex_tile
+from octflow.io.batch import TileRecord
+from octflow.io.complex_tiles import write_complex_tile
+from octflow.io.nifti import read_nifti, read_voxel_size_mm, write_nifti
 from octflow.io.records import product
 from octflow.stages.process.files import process_batch
 from octflow.stages.process.settings import ProcessSettings
@@ -122,7 +125,7 @@ def test_a_tile_of_noise_is_refused(tmp_path, paths):
     (failure,) = outcome.tiles.failed
     assert failure.tile == 3
     assert f"{paths[3]}: found a noise floor of 96." in failure.reason
-    assert "expected below 70 dB" in failure.reason
+    assert "expected at most 70 dB" in failure.reason
     assert outcome.tiles.ok == [1, 2]
 
 
@@ -178,8 +181,109 @@ def test_only_what_is_asked_for_is_written(tmp_path, paths):
 
 def test_weak_tiles_pass_with_a_warning(tmp_path, paths):
     converted = write_converted(tmp_path / "c", paths)
-    outcome = process(converted, tmp_path / "out", min_snr_db=60)
-    assert [w.split(" is ")[0] for w in outcome.warnings] == ["tile 1: snr_db", "tile 2: snr_db"]
+    outcome = process(converted, tmp_path / "out", gates={"snr_db": {"warn": 60}})
+    assert [w.split(" of ")[0] for w in outcome.warnings] == [
+        "tile 1: a median SNR",
+        "tile 2: a median SNR",
+    ]
+    assert [g.name for g in outcome.gates] == ["snr_db, tile 1", "snr_db, tile 2"]
+
+
+def test_tiles_beyond_a_bound_are_refused(tmp_path, paths):
+    converted = write_converted(tmp_path / "c", paths)
+    outcome = process(converted, tmp_path / "out", gates={"snr_db": {"warn": 70, "fail": 60}})
+    assert [f.tile for f in outcome.tiles.failed] == [1, 2]
+    assert "found a median SNR of" in outcome.tiles.failed[0].reason
+    assert "expected at least 60 dB" in outcome.tiles.failed[0].reason
+    assert not list((tmp_path / "out").glob("*.nii"))
+
+
+def test_samples_that_are_not_finite_are_dark_and_a_warning(tmp_path):
+    jones = tissue(1)
+    jones[0, 500, 2, 3] = np.nan
+    converted = write_converted(tmp_path / "c", write_tiles(tmp_path / "complex", {1: jones}))
+    outcome = process(converted, tmp_path / "out")
+    assert outcome.warnings == ["tile 1: 0.001% of the samples not finite, expected at most 0.000%"]
+    assert read(tmp_path / "out", 1, "R3D")[500, 2, 3] == 0
+    assert np.isfinite(read(tmp_path / "out", 1, "dBI")).all()
+
+
+def test_saturation_is_taken_from_the_record_of_the_conversion(tmp_path, paths):
+    known = TileRecord(tile=2, source="", signature="", qc={"saturated_fraction": 0.7})
+    path = tmp_path / "complex" / "records" / "tile-0002.json"
+    path.parent.mkdir()
+    path.write_text(known.model_dump_json())
+    outcome = process(write_converted(tmp_path / "c", paths), tmp_path / "out")
+    assert outcome.tiles.ok == [1]
+    assert "found 70.000% of the samples saturated" in outcome.tiles.failed[0].reason
+
+
+def test_a_map_of_the_surface_is_used_and_listed(tmp_path, paths):
+    surface_px = np.full((N_Y, N_X), SURFACE_PX - 20, np.float32)
+    write_nifti(tmp_path / "s.nii", surface_px, voxel_size_mm=(1, 1, 1))
+    converted = write_converted(tmp_path / "c", paths)
+    outcome = process(converted, tmp_path / "out", surface=str(tmp_path / "s.nii"))
+    np.testing.assert_array_equal(read(tmp_path / "out", 1, "surf"), surface_px)
+    assert outcome.inputs[-1].role == "surface_map"
+
+
+def test_another_map_of_the_surface_makes_the_tiles_anew(tmp_path, paths):
+    converted = write_converted(tmp_path / "c", paths)
+    for depth_px in (100, 140):
+        surface_px = np.full((N_Y, N_X), depth_px, np.float32)
+        write_nifti(tmp_path / "s.nii", surface_px, voxel_size_mm=(1, 1, 1))
+        process(converted, tmp_path / "out", surface=str(tmp_path / "s.nii"))
+    assert (read(tmp_path / "out", 1, "surf") == 140).all()
+
+
+@pytest.mark.parametrize(
+    ("surface_px", "said"),
+    [
+        (np.zeros((N_X, N_Y)), r"found shape \(8, 6\), expected \(y, x\) of \(6, 8\)"),
+        (np.full((N_Y, N_X), np.nan), "found 48 values not finite"),
+        (None, "found no file"),
+    ],
+)
+def test_a_map_that_cannot_be_used_is_refused(tmp_path, paths, surface_px, said):
+    path = tmp_path / "s.nii"
+    if surface_px is not None:
+        write_nifti(path, surface_px.astype(np.float32), voxel_size_mm=(1, 1, 1))
+    with pytest.raises(DataError, match=f"s.nii: {said}"):
+        process(write_converted(tmp_path / "c", paths), tmp_path / "out", surface=str(path))
+
+
+def test_a_misspelt_rule_is_no_path():
+    with pytest.raises(ValueError, match="surface"):
+        ProcessSettings(surface="fnd")
+
+
+def test_int16_halves_the_volumes_and_leaves_the_maps(tmp_path, paths):
+    converted = write_converted(tmp_path / "c", paths)
+    for storage in ("float32", "int16"):
+        process(converted, tmp_path / storage, storage=storage)
+    for role, error in {"dBI": 0.0051, "R3D": 0.0014, "O3D": 0.0014}.items():
+        plain, scaled = (read(tmp_path / s, 1, role) for s in ("float32", "int16"))
+        gap = axis_difference(plain, scaled) if role == "O3D" else plain - scaled
+        assert np.abs(gap).max() <= error
+        files = [tmp_path / s / tile_name(1, 1, role) for s in ("float32", "int16")]
+        assert files[0].stat().st_size - 352 == 2 * (files[1].stat().st_size - 352)
+    np.testing.assert_array_equal(*(read(tmp_path / s, 1, "aip") for s in ("float32", "int16")))
+
+
+def test_the_fold_is_undone_on_request(tmp_path, paths):
+    converted = write_converted(tmp_path / "c", paths)
+    process(converted, tmp_path / "out", birefringence="fold", enface_depth_px=500)
+    assert np.median(read(tmp_path / "out", 1, "biref")) == pytest.approx(DELTA_N, rel=0.02)
+    assert np.median(read(tmp_path / "out", 1, "ori")) == pytest.approx(AXIS_DEG, abs=0.5)
+
+
+def test_roll_off_is_given_back_to_the_intensity(tmp_path, paths):
+    converted = write_converted(tmp_path / "c", paths)
+    for name, roll_off_db in {"plain": 0, "raised": 6}.items():
+        process(converted, tmp_path / name, roll_off_db=roll_off_db)
+    gain_db = read(tmp_path / "raised", 1, "dBI") - read(tmp_path / "plain", 1, "dBI")
+    np.testing.assert_allclose(gain_db[488], 1.5, atol=1e-4)
+    np.testing.assert_allclose(gain_db[1000 - 24 - 1], 6 * (999 / 1024) ** 2, atol=1e-4)
 
 
 def test_the_overview_shows_every_tile(tmp_path, paths):

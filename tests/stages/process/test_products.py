@@ -1,4 +1,4 @@
-"""All products of a tile in memory, and the judgement of them."""
+"""All products of a tile in memory."""
 
 import numpy as np
 import pytest
@@ -7,12 +7,17 @@ from octflow.stages.process.contrast import Contrasts
 from octflow.stages.process.products import (
     Window,
     enface_maps,
-    judge_tile,
-    noise_floor_db,
+    rotation_maps,
     surface_by,
+    window_of,
 )
 
 WINDOW = Window(offset_px=0, depth_px=40, wavelength_um=1.3, voxel_z_um=2.5)
+
+
+def maps_of(volumes):
+    surface = surface_by("find", volumes.intensity_db, 55)
+    return enface_maps(volumes, surface, window_of(surface, WINDOW, 300), WINDOW)
 
 
 @pytest.fixture
@@ -26,18 +31,18 @@ def volumes():
 
 
 def test_maps_are_those_of_the_tissue(volumes):
-    surface = surface_by("find", volumes.intensity_db, 55)
-    maps = enface_maps(volumes, surface, WINDOW)
+    maps = maps_of(volumes)
     expected = {"surf": 60, "surfraw": 60, "aip": 70, "mip": 70, "ret": 0.5 * 19.5, "ori": 30}
     for name, value in expected.items():
         np.testing.assert_allclose(maps[name], value, rtol=1e-5, err_msg=name)
     np.testing.assert_allclose(maps["biref"], 0.5 / 360 * 1.3 / 2.5, rtol=1e-5)
-    assert "mus" not in maps
 
 
-def test_scattering_is_made_on_request(volumes):
-    surface = surface_by(60, volumes.intensity_db, 55)
-    assert enface_maps(volumes, surface, WINDOW, with_scattering=True)["mus"].min() > 0
+def test_rotation_and_slope_agree_below_the_fold(volumes):
+    surface = surface_by("find", volumes.intensity_db, 55)
+    found = rotation_maps(volumes, window_of(surface, WINDOW, 300), WINDOW, 6e-3)
+    np.testing.assert_allclose(found["biref"], maps_of(volumes)["biref"], rtol=1e-4)
+    np.testing.assert_allclose(found["ori"], 30, atol=1e-2)
 
 
 def test_a_constant_surface_is_taken_as_it_is(volumes):
@@ -51,33 +56,13 @@ def test_the_threshold_rule_is_used(volumes):
     assert (surface_by("find-threshold", inside, 55).index_px == 0).all()
 
 
-def test_the_noise_floor_is_that_of_the_deepest_samples(volumes):
-    assert noise_floor_db(volumes.intensity_db) == 40
+def test_a_map_is_taken_as_it_is(volumes):
+    surface_px = np.linspace(-3, 320, 30).reshape(5, 6)
+    found = surface_by(surface_px, volumes.intensity_db, 55)
+    np.testing.assert_allclose(found.index_px, np.clip(surface_px, 0, 299), rtol=1e-6)
+    assert np.isnan(found.step_db).all()
 
 
-def test_a_good_tile_is_judged_good(volumes):
-    surface = surface_by("find", volumes.intensity_db, 55)
-    maps = enface_maps(volumes, surface, WINDOW)
-    qc = judge_tile(maps, surface, noise_db=40, min_step_db=3)
-    assert qc == {
-        "noise_floor_db": 40,
-        "snr_db": 30,
-        "surface_roughness_px": 0,
-        "surface_found_fraction": 1,
-    }
-
-
-def test_noise_has_no_believable_surface():
-    rng = np.random.default_rng(0)
-    field = rng.normal(size=(2, 500, 20, 20, 2)).view(complex)[..., 0]
-    intensity_db = 10 * np.log10((np.abs(field) ** 2).sum(axis=0)).astype(np.float32)
-    surface = surface_by("find", intensity_db, 55)
-    maps = dict.fromkeys(("mip", "surf", "surfraw"), surface.index_px)
-    qc = judge_tile(maps, surface, noise_db=0, min_step_db=3)
-    assert qc["surface_found_fraction"] < 0.05
-
-
-def test_a_constant_surface_is_not_judged_found(volumes):
-    surface = surface_by(60, volumes.intensity_db, 55)
-    qc = judge_tile(enface_maps(volumes, surface, WINDOW), surface, noise_db=40, min_step_db=3)
-    assert "surface_found_fraction" not in qc
+def test_the_refined_rule_is_used(volumes):
+    found = surface_by("find-refined", volumes.intensity_db, 55)
+    np.testing.assert_allclose(found.index_px, 60, atol=0.01)

@@ -22,3 +22,17 @@ def test_the_last_sample_has_nothing_below():
     assert scattering(flat, np.array([[9]]), np.array([[10]]), 0.0025).item() == 0
     two = scattering(flat, np.array([[7]]), np.array([[10]]), 0.5).item()
     assert two == pytest.approx((1 / 2 + 1) / 2)
+
+
+def test_noise_that_is_subtracted_leaves_the_coefficient():
+    rng = np.random.default_rng(0)
+    mus, step_mm, noise = 8.0, 0.0025, 1e-2
+    clean = np.exp(-2 * mus * step_mm * np.arange(1000))[:, None, None]
+    noisy_db = 10 * np.log10(clean + noise * rng.exponential(size=(1000, 40, 40)))
+    start, stop = np.zeros((40, 40), np.int64), np.full((40, 40), 80)
+    plain, cured = (
+        np.median(scattering(noisy_db.astype(np.float32), start, stop, step_mm, floor))
+        for floor in (None, np.full(1000, noise))
+    )
+    assert plain < 0.7 * mus
+    assert cured == pytest.approx(mus, rel=0.05)

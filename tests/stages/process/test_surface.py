@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
+from octflow.simulate.uniform import uniform_jones
+from octflow.stages.process.contrast import contrasts
 from octflow.stages.process.surface import (
     _rise_taps,
+    find_refined_surface,
     find_surface,
     find_surface_from_threshold,
     smooth_surface,
@@ -85,3 +88,26 @@ def test_a_lone_outlier_is_filtered_out():
     surface_px = np.full((5, 6), 100, np.float32)
     surface_px[2, 3] = surface_px[0, 0] = 900
     assert (smooth_surface(surface_px) == 100).all()
+
+
+@pytest.mark.parametrize("snr_db", [20, 35])
+def test_refinement_takes_out_the_bias_of_bright_edges(snr_db):
+    jones, start_px = uniform_jones(4e-4, snr_db=snr_db)
+    intensity_db = contrasts(jones).intensity_db
+    plain = smooth_surface(find_surface(intensity_db).index_px) - start_px
+    refined = smooth_surface(find_refined_surface(intensity_db).index_px) - start_px
+    assert np.median(plain) < -0.6
+    assert abs(np.median(refined)) < 0.25
+    assert np.median(np.abs(refined)) < 0.6
+
+
+def test_refinement_follows_a_slope():
+    depth_px = np.add.outer(np.arange(12), 2 * np.arange(15)) + 40
+    found = find_refined_surface(edge(depth_px)).index_px
+    np.testing.assert_allclose(found[2:-2, 2:-2], depth_px[2:-2, 2:-2], atol=0.6)
+
+
+@pytest.mark.parametrize("depth_px", [2, 195])
+def test_refinement_stays_within_the_volume(depth_px):
+    found = find_refined_surface(edge(depth_px)).index_px.item()
+    assert 0 <= found < 200

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,12 @@ from ome_zarr_models.v05 import Image
 
 from octflow.core.axial import axis_difference
 from octflow.core.errors import DataError
+from octflow.core.scaled import STEPS
 from octflow.io.nifti import read_nifti, write_nifti
 from octflow.io.omezarr import read_volume, read_volume_voxel_size_mm
-from octflow.io.records import product
+from octflow.io.records import product, read_record
+from octflow.io.scaled import write_int16
+from octflow.io.tiles import TileVolumes
 from octflow.stages.volume.files import find_focus, join_volumes, stitch_volume
 from octflow.stages.volume.settings import VolumeSettings
 
@@ -120,6 +124,41 @@ def test_axis_angles_are_fused_across_their_wrap(project, exact_focus, level, tm
     volume = read_volume(path_of(outcome, "O3D"))[:]
     depth = np.arange(30)[:, None, None] + level.qc["base_px"] - SETTINGS.offset_px
     assert np.nanmax(np.abs(axis_difference(volume, 4 * depth))) < 0.05
+
+
+def as_int16(project, folder):
+    """The same project with the volumes of its tiles stored as int16."""
+    record = read_record(project.processed[0])
+    outputs = []
+    for one in record.outputs:
+        path = Path(one.path)
+        if one.role in STEPS:
+            path = folder / path.name
+            voxel_mm = (0.012, 0.01, 0.0025)
+            write_int16(path, read_nifti(Path(one.path)), one.role, voxel_size_mm=voxel_mm)
+        outputs.append(product(path, one.role, one.tile))
+    flag = folder / "int16.processed"
+    write_flag(flag, "process_batch", outputs=outputs, tiles=record.tiles, unit=UNIT)
+    return replace(project, processed=[flag])
+
+
+@pytest.mark.parametrize("modality", ["dBI", "O3D"])
+def test_tiles_stored_as_int16_give_the_same_volume(project, exact_focus, modality, tmp_path):
+    scaled = as_int16(project, tmp_path)
+    volumes = []
+    for name, one in {"plain": project, "scaled": scaled}.items():
+        where = tmp_path / name
+        where.mkdir()
+        volumes.append(read_volume(path_of(stitch(one, exact_focus, modality, where), modality))[:])
+    np.testing.assert_array_equal(*(np.isnan(volume) for volume in volumes))
+    gap = axis_difference(*volumes) if modality == "O3D" else np.subtract(*volumes)
+    assert np.nanmax(np.abs(gap)) < 0.006
+
+
+def test_a_volume_of_another_size_is_refused(project):
+    volumes = TileVolumes(project.processed, "dBI", (3, 3), among=[1])
+    with pytest.raises(DataError, match=r"dBI.nii: found pixels .*, expected pixels \(3, 3\)"):
+        volumes[1]
 
 
 def test_volume_is_valid_and_has_the_true_scale(level):

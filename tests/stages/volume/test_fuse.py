@@ -6,6 +6,7 @@ import pytest
 
 from octflow.core.axial import axis_difference
 from octflow.core.mosaic import Layout
+from octflow.core.scaled import Scaled, unscaled
 from octflow.stages.volume.fuse import Fusion
 
 SHAPE = (12, 6, 7)
@@ -19,6 +20,10 @@ def tiles(seed=0, axial=False):
     found = {t: rng.uniform(low, high, SHAPE).astype(np.float32) for t in POSITIONS}
     found[2][4, 2, 3] = np.nan
     return found
+
+
+def stored(volumes):
+    return {tile: unscaled(volume) for tile, volume in volumes.items()}
 
 
 def shift(seed=1):
@@ -71,7 +76,7 @@ def slowly_fused(volumes, shift_px, shape, axial):
 @pytest.mark.parametrize("axial", [False, True], ids=["scalar", "axial"])
 def test_block_is_the_definition_voxel_by_voxel(axial):
     layout = Layout(POSITIONS, SHAPE[1:], OVERLAP)
-    fusion = Fusion(layout, tiles(axial=axial), shift(), axial)
+    fusion = Fusion(layout, stored(tiles(axial=axial)), shift(), axial)
     shape = (9, *layout.shape)
     block = fusion.block(*(slice(0, n) for n in shape))
     expected = slowly_fused(tiles(axial=axial), shift(), shape, axial)
@@ -83,7 +88,7 @@ def test_block_is_the_definition_voxel_by_voxel(axial):
 @pytest.mark.parametrize("axial", [False, True], ids=["scalar", "axial"])
 def test_blocks_put_together_are_the_whole(axial):
     layout = Layout(POSITIONS, SHAPE[1:], OVERLAP)
-    fusion = Fusion(layout, tiles(axial=axial), shift(), axial)
+    fusion = Fusion(layout, stored(tiles(axial=axial)), shift(), axial)
     shape = (40, *layout.shape)
     whole = fusion.block(*(slice(0, n) for n in shape))
     for z, y, x in itertools.product((0, 20), (0, 4), (0, 5)):
@@ -94,7 +99,7 @@ def test_blocks_put_together_are_the_whole(axial):
 def test_whole_positions_and_shifts_move_voxels_unchanged():
     layout = Layout({1: (0.0, 0.0), 2: (7.0, 0.0)}, SHAPE[1:], (0, 0))
     volumes = {t: v for t, v in tiles().items() if t in {1, 2}}
-    fusion = Fusion(layout, volumes, np.full(SHAPE[1:], 3, np.float32))
+    fusion = Fusion(layout, stored(volumes), np.full(SHAPE[1:], 3, np.float32))
     block = fusion.block(slice(0, 9), slice(0, 6), slice(0, 14))
     np.testing.assert_allclose(block[:, :, :7], volumes[1][3:], rtol=1e-6)
     np.testing.assert_allclose(block[:, :, 7:], volumes[2][3:], rtol=1e-6)
@@ -103,7 +108,7 @@ def test_whole_positions_and_shifts_move_voxels_unchanged():
 def test_axes_on_both_sides_of_the_wrap_do_not_cancel():
     layout = Layout({1: (0.0, 0.0), 2: (3.5, 0.0)}, (4, 6), (0, 2))
     volumes = {1: np.full((5, 4, 6), 89, np.float32), 2: np.full((5, 4, 6), -89, np.float32)}
-    fusion = Fusion(layout, volumes, np.zeros((4, 6), np.float32), axial=True)
+    fusion = Fusion(layout, stored(volumes), np.zeros((4, 6), np.float32), axial=True)
     block = fusion.block(slice(0, 5), slice(0, 4), slice(0, 9))
     assert np.nanmin(np.abs(block)) >= 89 - 1e-3
 
@@ -113,7 +118,7 @@ def test_outside_the_mask_voxels_are_empty():
     mask = np.ones(layout.shape, np.uint8)
     mask[2, 3] = 0
     flat = np.zeros(SHAPE[1:], np.float32)
-    fusion = Fusion(layout, tiles(), flat, mask=mask)
+    fusion = Fusion(layout, stored(tiles()), flat, mask=mask)
     block = fusion.block(slice(0, 4), slice(1, 5), slice(2, 6))
     np.testing.assert_array_equal(np.isnan(block).all(axis=0), mask[1:5, 2:6] == 0)
 
@@ -121,7 +126,19 @@ def test_outside_the_mask_voxels_are_empty():
 def test_missing_tile_leaves_a_hole():
     layout = Layout(POSITIONS, SHAPE[1:], OVERLAP)
     volumes = {t: v for t, v in tiles().items() if t != 2}
-    fusion = Fusion(layout, volumes, np.zeros(SHAPE[1:], np.float32))
+    fusion = Fusion(layout, stored(volumes), np.zeros(SHAPE[1:], np.float32))
     block = fusion.block(slice(0, 4), slice(0, 3), slice(0, layout.shape[1]))
     assert np.isnan(block[:, :, 8:]).all()
     assert np.isfinite(block[:, 1:, :6]).all()
+
+
+@pytest.mark.parametrize("axial", [False, True], ids=["scalar", "axial"])
+def test_integers_with_a_scale_are_fused_as_their_values(axial):
+    layout = Layout({1: (0.0, 0.25), 2: (4.6, 0.0)}, SHAPE[1:], OVERLAP)
+    codes = np.random.default_rng(3).integers(-30000, 30000, (2, *SHAPE)).astype(np.int16)
+    step, base = np.float32(0.003), np.float32(0.5)
+    scaled = {t: Scaled(codes[t - 1], step, base) for t in (1, 2)}
+    floats = {t: unscaled(codes[t - 1] * step + base) for t in (1, 2)}
+    where = (slice(0, 9), *(slice(0, n) for n in layout.shape))
+    blocks = [Fusion(layout, v, shift(), axial).block(*where) for v in (scaled, floats)]
+    np.testing.assert_allclose(blocks[0], blocks[1], atol=2e-3)
