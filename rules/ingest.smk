@@ -99,7 +99,7 @@ rule archive_batch:
         "<benchmarks>/archive_batch/{mosaic}_{batch}.tsv"
     conda:
         "../envs/octflow.yaml"
-    threads: 1
+    threads: 2
     resources:
         tile_pool=1,
         mem_mb=1000,

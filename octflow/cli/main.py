@@ -10,10 +10,12 @@ from octflow.core.errors import OctflowError
 
 COMMANDS = {
     "accuracy": "Compare the results of a simulated project with its truth.",
+    "calibrate": "Estimate the dispersion from raw tiles, and check the wavelength maps.",
     "config": "Print or check the configuration; write the generated files.",
     "declare-missing": "Declare tiles that will never come, so that their mosaic goes on.",
     "setup": "Let `snakemake --profile zircon` find the profiles of this repository.",
     "simulate": "Simulate an acquisition: raw tiles with known truth.",
+    "verify": "Check archived copies and products against their records.",
 }
 """Commands and their first line; each lives in its own file and is imported when called."""
 

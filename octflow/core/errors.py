@@ -1,6 +1,9 @@
 """One family of errors; each names the thing, what was found and what was expected."""
 
+import errno
 from pathlib import Path
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class OctflowError(Exception):
@@ -39,6 +42,20 @@ class EstimateError(OctflowError):
     kind = "data"
 
 
+class TileError(OctflowError):
+    """A tile failed for another reason than its data; the batch fails with it.
+
+    Examples
+    --------
+    >>> TileError("tile 3: found no space left on device", kind="resource").kind
+    'resource'
+    """
+
+    def __init__(self, message: str, *, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class TooManyFailuresError(OctflowError):
     """More tiles of a batch failed than the configuration accepts."""
 
@@ -58,5 +75,5 @@ def kind_of(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "resource"
     if isinstance(error, OSError):
-        return "resource" if error.errno in {28, 122} else "transient"  # ENOSPC, EDQUOT
+        return "resource" if error.errno in _NO_ROOM else "transient"
     return "code"

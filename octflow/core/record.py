@@ -50,6 +50,8 @@ class TileFailure(_Part):
     """One line: file, found, expected."""
     kind: str = "data"
     """data, transient, resource or code."""
+    attempts: int = Field(1, ge=1)
+    """How often it was tried in this job."""
 
 
 class Tiles(_Part):

@@ -25,5 +25,8 @@ def list_raw_tiles(folder: Path) -> Iterator[RawTile]:
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda e: e.name):
             if name := parse_raw_name(entry.name):
-                stat = entry.stat()
+                try:
+                    stat = entry.stat()
+                except FileNotFoundError:  # Gone since it was listed, or a link to nothing.
+                    continue
                 yield RawTile(name, Path(entry.path), stat.st_size, stat.st_mtime)

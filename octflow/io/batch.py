@@ -4,6 +4,7 @@ Every tile leaves a small record beside its products. A resumed batch redoes onl
 record does not match: other input, other parameters, other stage version, products gone.
 """
 
+import errno
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -13,12 +14,16 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from octflow.core.errors import DataError, OctflowError, TooManyFailuresError, kind_of
+from octflow.core.errors import DataError, TileError, TooManyFailuresError, kind_of
 from octflow.core.record import Gate, Product, TileFailure
+from octflow.core.settings import Retries
 from octflow.io.atomic import replacing
 from octflow.io.records import checked
 
 log = logging.getLogger(__name__)
+
+_UNREADABLE = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}
+_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR}
 
 
 class TileRecord(BaseModel):
@@ -33,6 +38,8 @@ class TileRecord(BaseModel):
     outputs: list[Product] = []
     qc: dict[str, float] = {}
     gates: list[Gate] = []
+    attempts: int = 1
+    """How often it was tried in the job that made it."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,9 @@ def work_through(
     records: Path,
     signature: str,
     threads: int,
+    retries: Retries | None = None,
+    lasting: bool = True,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> BatchResult:
     """Work on every tile; a tile that fails is recorded and the others go on.
 
@@ -83,6 +93,13 @@ def work_through(
         Digest of everything besides the input that decides the products.
     threads : int
         Tiles worked on side by side; the products do not depend on it.
+    retries : Retries, optional
+        How often, and after what waits, what may pass by itself is tried again.
+    lasting : bool
+        Products must still be there for a tile to count as done; not so if a later stage removes
+        them when it has used them.
+    sleep : callable
+        Waits for so many seconds.
 
     Returns
     -------
@@ -90,20 +107,32 @@ def work_through(
         Tiles in ascending order, whatever the order they were finished in.
     """
     clock = _Clock(len(jobs))
+    waits_s = (retries or Retries()).waits_s
 
-    def attempt(job: TileJob) -> TileRecord | TileFailure:
+    def make(job: TileJob, attempts: int) -> TileRecord:
         path = records / f"tile-{job.tile:04d}.json"
-        try:
-            if (known := _recall(path, job, signature)) is not None:
-                clock.tick(job.tile, "kept")
-                return known
-            record = work(job)
-            with replacing(path) as part:
-                part.write_text(record.model_dump_json(indent=1) + "\n")
-        except Exception as error:  # noqa: BLE001 - one bad tile must not stop the others
-            return _failed(job, error)
+        if (known := _recall(path, job, signature, lasting=lasting)) is not None:
+            clock.tick(job.tile, "kept")
+            return known
+        record = work(job).model_copy(update={"attempts": attempts})
+        with replacing(path) as part:
+            part.write_text(record.model_dump_json(indent=1) + "\n")
         clock.tick(job.tile, "done")
         return record
+
+    def attempt(job: TileJob) -> TileRecord | TileFailure:
+        for attempts in range(1, len(waits_s) + 2):
+            try:
+                return make(job, attempts)
+            except Exception as error:  # noqa: BLE001 - one bad tile must not stop the others
+                failure = _failed(job, error, attempts)
+                if attempts > len(waits_s) or kind_of(error) != "transient":
+                    break
+            wait_s = waits_s[attempts - 1]
+            log.warning("tile %d is tried again in %.0f s", job.tile, wait_s)
+            sleep(wait_s)
+        clock.tick(job.tile, "failed")
+        return failure
 
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         results = list(pool.map(attempt, sorted(jobs, key=lambda job: job.tile)))
@@ -118,14 +147,15 @@ def accept(result: BatchResult, *, max_failed_tiles: int) -> None:
 
     Raises
     ------
-    OctflowError
+    TileError
         A tile failed for a reason that trying again may cure, or that is a defect of the program.
     TooManyFailuresError
         More tiles than accepted failed because of their data.
     """
     curable = [f for f in result.failed if f.kind != "data"]
     if curable:
-        raise OctflowError(f"tile {curable[0].tile}: {curable[0].reason}")
+        first = curable[0]
+        raise TileError(f"tile {first.tile}: {first.reason}", kind=first.kind)
     if len(result.failed) > max_failed_tiles:
         raise TooManyFailuresError(
             f"{len(result.failed)} tiles failed, at most {max_failed_tiles} accepted; "
@@ -133,22 +163,54 @@ def accept(result: BatchResult, *, max_failed_tiles: int) -> None:
         )
 
 
-def _recall(path: Path, job: TileJob, signature: str) -> TileRecord | None:
+def read_tile_record(records: Path, tile: int) -> TileRecord | None:
+    """Read the small record of one tile from its folder; None where there is none."""
+    try:
+        return TileRecord.model_validate_json((records / f"tile-{tile:04d}.json").read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _recall(path: Path, job: TileJob, signature: str, *, lasting: bool) -> TileRecord | None:
     try:
         record = TileRecord.model_validate_json(path.read_bytes())
         for listed_product in record.outputs:
-            checked(listed_product)
-    except (FileNotFoundError, ValidationError, DataError):
+            if lasting or Path(listed_product.path).exists():
+                checked(listed_product)
+    except (FileNotFoundError, NotADirectoryError, ValidationError, DataError):
         return None
     same = record.source == job.source.id and record.signature == signature
     return record if same else None
 
 
-def _failed(job: TileJob, error: Exception) -> TileFailure:
+def _failed(job: TileJob, error: Exception, attempts: int) -> TileFailure:
     kind = kind_of(error)
-    reason = str(error) if kind == "data" else f"{job.source.path}: {type(error).__name__}: {error}"
+    reason = str(error)
+    if isinstance(error, OSError):
+        kind, reason = _judged(job, error)
+    elif kind == "code":
+        reason = f"{job.source.path}: {type(error).__name__}: {error}"
     log.warning("tile %d failed: %s", job.tile, reason, exc_info=kind == "code")
-    return TileFailure(tile=job.tile, reason=reason, kind=kind)
+    return TileFailure(tile=job.tile, reason=reason, kind=kind, attempts=attempts)
+
+
+def _judged(job: TileJob, error: OSError) -> tuple[str, str]:
+    """Say what an error of the file system means for a tile.
+
+    A raw tile that cannot be opened is bad data: a hole. A folder that cannot be written to is
+    not, or a whole batch would become holes that nobody fills again.
+    """
+    where = str(error.filename or job.source.path)
+    found = (error.strerror or str(error)).lower()
+    if where == job.source.path and error.errno in _UNREADABLE:
+        return "data", str(DataError(where, found=found, expected="a file that can be read"))
+    kind = kind_of(error)
+    expected = "a working file system"
+    if kind == "resource":
+        expected = "room for the products"
+    elif error.errno in _UNWRITABLE:
+        expected = "a folder that can be written to"
+    return kind, str(DataError(where, found=found, expected=expected))
 
 
 class _Clock:

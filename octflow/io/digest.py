@@ -42,6 +42,14 @@ def raw_id(data: bytes | memoryview) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
+def file_raw_id(path: Path) -> str:
+    """Return the SHA-256 id of a file, which is read in blocks."""
+    state = hashlib.sha256()
+    for block in _blocks(path):
+        state.update(block)
+    return f"sha256:{state.hexdigest()}"
+
+
 def content_id(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
     """Return the SHA-256 id of plain values, independent of the order of keys.
 

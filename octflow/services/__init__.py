@@ -1,1 +1,1 @@
-"""What runs outside the rule graph and only reads files."""
+"""What runs outside the rule graph."""

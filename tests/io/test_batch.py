@@ -1,10 +1,18 @@
 import numpy as np
 import pytest
 
-from octflow.core.errors import DataError, OctflowError, TooManyFailuresError
+from octflow.core.errors import DataError, TileError, TooManyFailuresError
 from octflow.core.record import Product
+from octflow.core.settings import Retries
 from octflow.io.batch import TileJob, TileRecord, accept, work_through
 from octflow.io.records import product
+
+ERRORS = {
+    "stat:mount": OSError(5, "Input/output error"),
+    "stat:full": OSError(28, "No space left on device"),
+    "stat:secret": PermissionError(13, "Permission denied", "raw-1"),
+    "stat:read-only": OSError(30, "Read-only file system", "out"),
+}
 
 
 class Bench:
@@ -13,6 +21,7 @@ class Bench:
     def __init__(self, folder):
         self.folder = folder
         self.worked = []
+        self.waited_s = []
         self.signature = "one"
 
     def jobs(self, sources):
@@ -25,8 +34,10 @@ class Bench:
         self.worked.append(job.tile)
         if job.source.id == "stat:bad":
             raise DataError(job.source.path, found="1 byte", expected="2 bytes")
-        if job.source.id == "stat:mount":
-            raise OSError(5, "Input/output error")
+        if job.source.id in ERRORS:
+            raise ERRORS[job.source.id]
+        if job.source.id == "stat:hiccup" and len(self.waited_s) < 2:
+            raise TimeoutError(110, "Connection timed out")
         path = self.folder / f"{job.tile}.txt"
         path.write_text(job.source.id)
         return TileRecord(
@@ -44,6 +55,8 @@ class Bench:
             records=self.folder / "records",
             signature=self.signature,
             threads=threads,
+            retries=Retries(attempts=4, first_wait_s=0.5),
+            sleep=self.waited_s.append,
         )
 
 
@@ -87,6 +100,38 @@ def test_more_bad_tiles_than_accepted_fail_the_batch(bench):
         accept(result, max_failed_tiles=1)
 
 
-def test_what_may_pass_by_itself_fails_the_batch_so_that_it_is_tried_again(bench):
-    with pytest.raises(OctflowError, match="Input/output error"):
-        accept(bench.run({1: "mount"}), max_failed_tiles=5)
+def test_what_may_pass_by_itself_is_tried_again_after_growing_waits(bench):
+    result = bench.run({1: "hiccup"})
+    assert bench.waited_s == [0.5, 1.0]
+    assert result.done[0].attempts == 3
+    kept = (bench.folder / "records" / "tile-0001.json").read_text()
+    assert TileRecord.model_validate_json(kept).attempts == 3
+
+
+@pytest.mark.parametrize("source", ["bad", "full"])
+def test_bad_data_and_a_full_disk_are_not_tried_again(bench, source):
+    result = bench.run({1: source})
+    assert bench.waited_s == []
+    assert (bench.worked, result.failed[0].attempts) == ([1], 1)
+
+
+def test_what_does_not_pass_fails_the_batch_so_that_it_is_tried_again_later(bench):
+    result = bench.run({1: "mount"})
+    assert (bench.waited_s, result.failed[0].attempts) == ([0.5, 1.0, 2.0], 4)
+    with pytest.raises(TileError, match="raw-1: found input/output error") as caught:
+        accept(result, max_failed_tiles=5)
+    assert caught.value.kind == "transient"
+
+
+def test_a_tile_that_may_not_be_read_is_a_hole(bench):
+    result = bench.run({1: "secret", 2: "b"})
+    accept(result, max_failed_tiles=5)
+    line = "raw-1: found permission denied, expected a file that can be read"
+    assert (result.failed[0].kind, result.failed[0].reason) == ("data", line)
+
+
+@pytest.mark.parametrize(("source", "kind"), [("full", "resource"), ("read-only", "transient")])
+def test_a_target_that_cannot_be_written_to_is_no_hole(bench, source, kind):
+    with pytest.raises(TileError) as caught:
+        accept(bench.run({1: source}), max_failed_tiles=5)
+    assert caught.value.kind == kind

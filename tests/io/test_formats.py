@@ -1,13 +1,10 @@
 """TIFF, MATLAB, gzip and JPEG: small files that other programs must open."""
 
-import gzip
-
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
-from octflow.io.archive import archive_file
 from octflow.io.mat import read_mat, write_mat
 from octflow.io.picture import Panel, coloured, panel_of, write_preview, write_sheet
 from octflow.io.tiff import write_tiff
@@ -30,15 +27,6 @@ def test_mat_files_keep_arrays_and_are_the_same_bytes_every_time(tmp_path):
         write_mat(tmp_path / name, {"psi": psi})
     np.testing.assert_array_equal(read_mat(tmp_path / "a.mat")["psi"], psi)
     assert (tmp_path / "a.mat").read_bytes() == (tmp_path / "b.mat").read_bytes()
-
-
-def test_an_archived_file_unpacks_to_the_same_bytes_and_is_reproducible(tmp_path):
-    source = tmp_path / "tile.nii"
-    source.write_bytes(np.random.default_rng(0).bytes(100_000))
-    ids = {archive_file(source, tmp_path / f"{n}.nii.gz", level=1) for n in "ab"}
-    assert gzip.decompress((tmp_path / "a.nii.gz").read_bytes()) == source.read_bytes()
-    assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
-    assert len(ids) == 1
 
 
 def test_colours_follow_the_window_and_holes_are_black():

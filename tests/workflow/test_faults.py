@@ -1,11 +1,14 @@
 """Bad tiles: each is named with what was found and expected; the rest goes on with a hole."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from octflow.io.nifti import read_nifti
 from octflow.io.records import read_record
@@ -98,3 +101,82 @@ def test_too_many_bad_tiles_fail_their_batch_alone_and_every_attempt_is_recorded
     records = [read_record(path) for path in attempts]
     assert [r.attempt for r in records] == [1, 2, 1, 2]
     assert {(r.status, r.error.kind) for r in records} == {("failed", "data")}
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """Odd names; one header wrong; other bad tiles, one late; a file where the archive goes."""
+    base = tmp_path_factory.mktemp("odd")
+    folder = base / 'It\'s "my" brän, no 1 {x}'
+    simulated = runs.simulate(base / "simulated", "tiny")
+    (folder / 'räw tiles\' "A"').mkdir(parents=True)
+    for path in (simulated / "raw").glob("mosaic_00[12]_*"):
+        os.link(path, folder / 'räw tiles\' "A"' / path.name)
+    (folder / "raw").symlink_to('räw tiles\' "A"')
+    shutil.copy(simulated / "dispersion.dat", folder / "dispersion für alle.dat")
+    config = yaml.safe_load((simulated / "config.yaml").read_text())
+    config["project"] |= {"name": "odd", "folder": str(folder / "pröject 'x y'")}
+    config["acquisition"]["folder"] = str(folder / 'räw tiles\' "A"')
+    config["instrument"]["dispersion_file"] = str(folder / "dispersion für alle.dat")
+    config["ingest"]["retries"] = {"attempts": 2, "first_wait_s": 0}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
+    (folder / "project").symlink_to("pröject 'x y'")
+    (folder / "pröject 'x y'" / "mosaic-001").mkdir(parents=True)
+    (folder / "pröject 'x y'" / "mosaic-001" / "archived").write_text("in the way")
+    spoil(folder)
+    late = raw(folder, 2, 4)
+    late.rename(folder / late.name)
+    flags = [
+        "mosaic-001/state/mosaic-001.stitched",
+        "mosaic-001/state/batch-001.archived",
+        "mosaic-002/state/batch-001.complex",
+    ]
+    status, said = runs.snakemake(folder, *flags)
+    for name in (late.name, late.name.replace("_spectral_", "_spectral_9")):
+        shutil.copy(folder / late.name, folder / "raw" / name)
+    return folder, flags, status, said
+
+
+def spoil(folder):
+    """Let a header lie; make tiles of zeros, of saturation, and a folder named like a tile."""
+    lying = raw(folder, 1, 2)
+    content = bytearray(lying.read_bytes())
+    content[:352] = b"\xff" * 352
+    rewrite(lying, content)
+    for tile, sample in ((1, b"\0\0"), (2, b"\xff\x0f")):
+        path = raw(folder, 2, tile)
+        rewrite(path, bytes(352) + sample * ((path.stat().st_size - 352) // 2))
+    path = raw(folder, 2, 3)
+    path.unlink()
+    path.mkdir()
+
+
+def test_odd_names_are_names_and_a_lying_header_is_not_read(odd):
+    folder, flags, _, said = odd
+    assert (folder / "project" / flags[0]).exists(), said
+    assert read_record(folder / "project" / flags[0]).tiles.ok == [1, 2, 3, 4]
+
+
+def test_an_archive_that_cannot_be_written_blocks_nothing_but_fails_the_run(odd):
+    folder, flags, status, said = odd
+    assert status == 1
+    assert "mosaic-001/archived: found file exists" in said
+    assert "expected a folder that can be written to" in said
+    assert not (folder / "project" / flags[1]).exists()
+
+
+def test_tiles_of_zeros_and_of_saturation_are_named(odd):
+    said = odd[3]
+    assert "found all samples 0, expected interference fringes" in said
+    assert "found all samples 4095, expected interference fringes" in said
+
+
+def test_a_late_tile_is_waited_for_and_two_files_of_it_are_a_hole(odd):
+    folder, _, _, said = odd
+    assert "waiting: mosaic 2 batch 2: tiles [4] have not arrived" in said
+    flag = "mosaic-002/state/batch-002.complex"
+    status, said = runs.snakemake(folder, flag)
+    assert status == 0, said
+    record = read_record(folder / "project" / flag)
+    assert [t.tile for t in record.tiles.failed] == [3]
+    assert "_spectral_9" in record.tiles.missing[0].reason

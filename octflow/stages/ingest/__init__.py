@@ -1,3 +1,3 @@
 """Take in what the microscope wrote: inventory, checksums, archive."""
 
-VERSION = 1
+VERSION = 2

@@ -67,7 +67,13 @@ def archive_batch(
         name = archive_name(
             subject, record.unit.slice or 0, job.tile, illumination.name, source.suffix
         )
-        raw_id = archive_file(source, folder / name, level=settings.archive_level)
+        raw_id = archive_file(
+            source,
+            folder / name,
+            level=settings.archive_level,
+            threads=threads,
+            expected_bytes=job.source.bytes,
+        )
         return TileRecord(
             tile=job.tile,
             source=job.source.id,
@@ -80,7 +86,12 @@ def archive_batch(
     role = "archive" if "archive" in roles else "raw"
     jobs = [TileJob(p.tile, p) for p in record.inputs if p.role == role and p.tile is not None]
     result = work_through(
-        jobs, archive, records=folder / "records", signature=signature, threads=threads
+        jobs,
+        archive,
+        records=folder / "records",
+        signature=signature,
+        threads=1,  # The blocks of a tile are packed side by side, not tiles: less memory.
+        retries=settings.retries,
     )
     accept(result, max_failed_tiles=settings.max_failed_tiles)
     sums = _write_checksums(folder, result.done, record.unit.batch or 0)
