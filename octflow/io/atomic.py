@@ -31,9 +31,10 @@ def replacing(path: Path) -> Iterator[Path]:
         _remove(left)
     try:
         yield part
-        if part.is_file():
+        # What a link points to is not ours: it is not opened, least of all for writing.
+        if part.is_file() and not part.is_symlink():
             _sync(part)
-        elif path.is_dir():
+        elif part.is_dir() and path.is_dir():
             _remove(path)
         part.replace(path)
     except BaseException:

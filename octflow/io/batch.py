@@ -110,12 +110,11 @@ def work_through(
     waits_s = (retries or Retries()).waits_s
 
     def make(job: TileJob, attempts: int) -> TileRecord:
-        path = records / f"tile-{job.tile:04d}.json"
-        if (known := _recall(path, job, signature, lasting=lasting)) is not None:
+        if (known := _recall(records, job, signature, lasting=lasting)) is not None:
             clock.tick(job.tile, "kept")
             return known
         record = work(job).model_copy(update={"attempts": attempts})
-        with replacing(path) as part:
+        with replacing(_record_path(records, job.tile)) as part:
             part.write_text(record.model_dump_json(indent=1) + "\n")
         clock.tick(job.tile, "done")
         return record
@@ -166,21 +165,26 @@ def accept(result: BatchResult, *, max_failed_tiles: int) -> None:
 def read_tile_record(records: Path, tile: int) -> TileRecord | None:
     """Read the small record of one tile from its folder; None where there is none."""
     try:
-        return TileRecord.model_validate_json((records / f"tile-{tile:04d}.json").read_bytes())
-    except (FileNotFoundError, ValidationError):
+        return TileRecord.model_validate_json(_record_path(records, tile).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
         return None
 
 
-def _recall(path: Path, job: TileJob, signature: str, *, lasting: bool) -> TileRecord | None:
+def _record_path(records: Path, tile: int) -> Path:
+    return records / f"tile-{tile:04d}.json"
+
+
+def _recall(records: Path, job: TileJob, signature: str, *, lasting: bool) -> TileRecord | None:
+    record = read_tile_record(records, job.tile)
+    if record is None or (record.source, record.signature) != (job.source.id, signature):
+        return None
     try:
-        record = TileRecord.model_validate_json(path.read_bytes())
         for listed_product in record.outputs:
             if lasting or Path(listed_product.path).exists():
                 checked(listed_product)
-    except (FileNotFoundError, NotADirectoryError, ValidationError, DataError):
+    except (FileNotFoundError, NotADirectoryError, DataError):
         return None
-    same = record.source == job.source.id and record.signature == signature
-    return record if same else None
+    return record
 
 
 def _failed(job: TileJob, error: Exception, attempts: int) -> TileFailure:

@@ -56,6 +56,8 @@ class Ready:
     project: Path
     raw: Path
     now_s: Callable[[], float] = field(default=time.time)
+    # What is ready and what its job is given must be the same look at the folder.
+    _inventories: dict[tuple[int, int], Inventory] = field(default_factory=dict, init=False)
 
     @cached_property
     def _files(self) -> dict[tuple[RawKind, int, int], list[RawTile]]:
@@ -91,6 +93,11 @@ class Ready:
         A file that was taken in earlier and has since been moved away is listed as it was:
         clearing the acquisition disk must not undo finished work.
         """
+        if (mosaic, batch) not in self._inventories:
+            self._inventories[mosaic, batch] = self._listed(mosaic, batch)
+        return self._inventories[mosaic, batch]
+
+    def _listed(self, mosaic: int, batch: int) -> Inventory:
         entries = [self._entry(mosaic, tile) for tile in self.config.experiment.tiles_of(batch)]
         if any("waits" in entry for entry in entries):
             known = self._recorded(mosaic, batch)

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,7 +58,7 @@ class Session:
         version: int = importlib.import_module(f"octflow.stages.{stage}").VERSION
         return version
 
-    @property
+    @cached_property
     def instrument(self) -> dict[str, Any]:
         """The microscope; its dispersion file as seen from the project folder, with its digest."""
         plain = self.config.instrument.plain()

@@ -42,3 +42,13 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
     with replacing(path) as part:
         part.write_text("whole")
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_link_replaces_a_link_and_its_target_is_left_alone(tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / name).write_text(name)
+    for name in ("old", "new"):
+        with replacing(tmp_path / "link") as part:
+            part.symlink_to(tmp_path / name)
+    assert (tmp_path / "link").readlink() == tmp_path / "new"
+    assert (tmp_path / "old").read_text() == "old"

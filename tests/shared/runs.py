@@ -13,9 +13,10 @@ ROOT = Path(__file__).parents[2]
 NOT_PRODUCTS = {".snakemake", "logs", "benchmarks", "lineage", "state", "records"}
 
 
-def simulate(folder, preset):
+def simulate(folder, preset, *options):
     """Run `octflow simulate`."""
-    command = [sys.executable, "-m", "octflow.cli", "simulate", str(folder), "--preset", preset]
+    wanted = ["--preset", preset, *options]
+    command = [sys.executable, "-m", "octflow.cli", "simulate", str(folder), *wanted]
     subprocess.run(command, check=True, capture_output=True)
     return folder
 

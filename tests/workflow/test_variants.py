@@ -1,8 +1,6 @@
 """Other formats, other illumination tables, other hosts."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -17,9 +15,8 @@ pytestmark = pytest.mark.slow
 def three_views(tmp_path_factory):
     """One slice under three illuminations, reconstructed by the microscope itself."""
     folder = tmp_path_factory.mktemp("three") / "tiny"
-    options = ["--preset", "tiny", "--format", "complex", "--third-illumination", "--slices", "1"]
-    command = [sys.executable, "-m", "octflow.cli", "simulate", str(folder), *options]
-    subprocess.run(command, check=True, capture_output=True)
+    options = ["--format", "complex", "--third-illumination", "--slices", "1"]
+    runs.simulate(folder, "tiny", *options)
     status, said = runs.snakemake(folder)
     assert status == 0, said
     return folder
@@ -40,9 +37,7 @@ def test_the_slice_is_registered_from_three_views(three_views):
 
 def converted(folder, kind):
     """Digests of the first complex tiles made of one slice in some raw format."""
-    options = ["--preset", "tiny", "--format", kind, "--names", "stage", "--slices", "1"]
-    command = [sys.executable, "-m", "octflow.cli", "simulate", str(folder), *options]
-    subprocess.run(command, check=True, capture_output=True)
+    runs.simulate(folder, "tiny", "--format", kind, "--names", "stage", "--slices", "1")
     status, said = runs.snakemake(folder, "mosaic-001/state/batch-001.complex")
     assert status == 0, said
     record = read_record(folder / "project/mosaic-001/state/batch-001.complex")
@@ -57,9 +52,7 @@ def test_both_spectral_formats_and_the_older_names_give_the_same_complex_tiles(t
 
 def test_spectra_delivered_beside_complex_tiles_are_archived(three_views, tmp_path):
     folder = tmp_path / "tiny"
-    options = ["--preset", "tiny", "--third-illumination", "--slices", "1"]
-    command = [sys.executable, "-m", "octflow.cli", "simulate", str(folder), *options]
-    subprocess.run(command, check=True, capture_output=True)
+    runs.simulate(folder, "tiny", "--third-illumination", "--slices", "1")
     for path in (three_views / "raw").iterdir():
         os.link(path, folder / "raw" / path.name)
     text = (folder / "config.yaml").read_text()

@@ -10,6 +10,7 @@ from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.names import RawKind, tile_name, used_kind
 from octflow.core.record import Gate, Outcome, Record, TileFailure, Tiles
+from octflow.io.atomic import replacing
 from octflow.io.batch import BatchResult, TileJob, TileRecord, accept, work_through
 from octflow.io.complex_tiles import count_not_finite, write_complex_lines
 from octflow.io.digest import content_id, file_raw_id
@@ -178,7 +179,8 @@ def _link_tile(job: TileJob, plan: _Plan) -> TileRecord:
     if bad := count_not_finite(path, plan.n_x, plan.n_y):
         raise DataError(path, found=f"{bad} NaN or infinite samples", expected="finite samples")
     link = plan.folder / tile_name(plan.mosaic, job.tile, "complex")
-    _link(link, path)
+    with replacing(link) as part:
+        part.symlink_to(path.resolve())
     return TileRecord(
         tile=job.tile,
         source=job.source.id,
@@ -186,15 +188,6 @@ def _link_tile(job: TileJob, plan: _Plan) -> TileRecord:
         inputs=[job.source.model_copy(update={"id": file_raw_id(path)})],
         outputs=[product(link, "complex", job.tile)],
     )
-
-
-def _link(link: Path, path: Path) -> None:
-    """Link atomically to a delivered file, which is never opened for writing."""
-    link.parent.mkdir(parents=True, exist_ok=True)
-    part = link.with_name(f".part-{link.name}")
-    part.unlink(missing_ok=True)
-    part.symlink_to(path.resolve())
-    part.replace(link)
 
 
 def _outcome(result: BatchResult, record: Record, instrument: Instrument) -> Outcome:
