@@ -44,7 +44,7 @@ def test_every_quantity_is_within_its_bound_of_the_truth(demo):
     rows = accuracy_table(demo / "project", demo / "truth")
     assert {row.name.split(",")[0] for row in rows} >= {
         "surface",
-        "retardance slope in bundles",
+        "birefringence in bundles",
         "in-plane axis",
         "tile positions",
         "focus plane",

@@ -1,3 +1,3 @@
 """Turn complex tiles into intensity, retardance and axis, and into maps below the surface."""
 
-VERSION = 2
+VERSION = 3

@@ -71,18 +71,20 @@ class ProcessSettings(Settings):
     """Axis angle added to the measured one: the orientation of the instrument."""
     flip_phase: bool = False
     """Negate the measured axis before the offset is added."""
-    surface: SurfaceRule | Annotated[int, Field(ge=0)] | MapPath = "find"
+    surface: SurfaceRule | Annotated[int, Field(ge=0)] | MapPath = "find-refined"
     """Rule that finds the surface of the tissue, one depth index for all A-lines, or a NIfTI map
-    of the tile's size with the depth index of every A-line; relative to the project folder."""
+    of the tile's size with the depth index of every A-line; relative to the project folder.
+    find-refined: half the height of the edge; find: its steepest rise in dB, which lies one
+    sample higher; find-threshold: find, except where an A-line begins inside tissue."""
     surface_threshold_db: float = 55
     """Intensity of tissue; find-threshold looks whether an A-line begins inside tissue."""
     enface_offset_px: int = Field(0, ge=-1000, le=1000)
     """Depth samples between the surface and the window of the maps."""
     enface_depth_px: int = Field(80, ge=1)
     """Depth samples in the window of the maps."""
-    birefringence: Literal["slope", "fold"] = "slope"
-    """slope: of the retardance, which folds at 90 degrees. fold: rate at which the polarisation
-    turns, which does not; ori is then the axis of that turn."""
+    birefringence: Literal["slope", "fold"] = "fold"
+    """fold: rate at which the polarisation turns; ori is then the axis of that turn. slope: of the
+    retardance, which folds at 90 degrees and is drawn towards 45 by noise."""
     max_delta_n: float = Field(0.006, gt=0, le=0.1)
     """Largest birefringence that fold looks for."""
     roll_off_db: float = Field(0, ge=0, le=60)

@@ -14,17 +14,21 @@ from numba import njit
 from numpy.typing import NDArray
 
 from octflow.stages.process.contrast import Contrasts
+from octflow.stages.process.polarisation import polarisation
 
 MIN_COHERENCE = 0.3
 """Share of the intensity that follows the turn, below which there is none: noise alone reaches
 0.2 over 80 samples."""
 
-_N_STEPS = 8
+_LANES = 64
+"""A-lines fitted side by side, in the lanes of the vector unit."""
+_N_STEPS = 6
+_TINY = 1e-300
 _MIN_SAMPLES = 3
-_DOUBLED = math.pi / 90
-_NEPER_PER_DB = math.log(10) / 10
 _GRID_PER_LOBE = 4
 """Rates tried per 2 pi / N: the refinement converges from anywhere within the main lobe."""
+_ALONG, _REAL, _IMAG = 0, 1, 2
+"""Places of the sums of V cos t, Re W sin t, Im W sin t."""
 
 
 class Rotation(NamedTuple):
@@ -88,133 +92,187 @@ def fit_rotation(
     shape = start.shape
     rotation = Rotation(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
     per_radian = wavelength_um / (4 * math.pi * voxel_z_um)
-    _fit_lines(volumes, start, stop, float(offset_px), per_radian, max_delta_n, rotation)
+    turns = _turns(int((stop - start).max()), offset_px, max_delta_n / per_radian)
+    _fit_lines(volumes, start, stop, turns, per_radian, rotation)
     return rotation
 
 
-@njit(nogil=True, cache=True)
+class _Turns(NamedTuple):
+    """The turns that are tried first: their rates and phases (R,), cosine and sine (R, N)."""
+
+    rate: NDArray[np.float64]
+    phase: NDArray[np.float64]
+    cosine: NDArray[np.float64]
+    sine: NDArray[np.float64]
+
+
+def _turns(n: int, offset_px: int, max_rate: float) -> _Turns:
+    step = 2 * math.pi / (_GRID_PER_LOBE * max(n, 1))
+    rate = step * np.arange(int(max_rate / step) + 1, dtype=np.float64)
+    turn = rate[:, None] * (np.arange(n) + offset_px)
+    return _Turns(rate, rate * offset_px, np.cos(turn), np.sin(turn))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _fit_lines(
     volumes: Contrasts,
     start: NDArray[np.int64],
     stop: NDArray[np.int64],
-    offset_px: float,
+    turns: _Turns,
     per_radian: float,
-    max_delta_n: float,
     rotation: Rotation,
 ) -> None:
-    longest = (stop - start).max()
-    lines = np.empty((4, longest))
-    for y in range(start.shape[0]):
-        for x in range(start.shape[1]):
-            n = _polarisation(volumes, start[y, x], stop[y, x], y, x, lines)
-            if n < _MIN_SAMPLES:
-                continue
-            line = lines[:, :n]
-            rate = _coarse_rate(line, offset_px, max_delta_n / per_radian)
-            rate, phase = _refined(line, rate, rate * offset_px)
-            score, turn = _score(line, rate, phase)
-            if score >= MIN_COHERENCE * line[3].sum():
-                axis = turn if rate >= 0 else turn + math.pi
-                rotation.delta_n[y, x] = abs(rate) * per_radian
-                rotation.axis_deg[y, x] = _half_deg(axis)
+    n_y, n_x = start.shape
+    for y in range(n_y):
+        for first in range(0, n_x, _LANES):
+            n_lanes = min(_LANES, n_x - first)
+            lines = np.empty((4, turns.cosine.shape[1], n_lanes))
+            counts = polarisation(volumes, start[y], stop[y], y, first, lines)
+            here = slice(first, first + n_lanes)
+            fitted = Rotation(rotation.delta_n[y, here], rotation.axis_deg[y, here])
+            _fit_lanes(lines, counts, turns, per_radian, fitted)
 
 
-@njit(nogil=True, cache=True)
-def _polarisation(
-    volumes: Contrasts, first: int, last: int, y: int, x: int, lines: NDArray[np.float64]
-) -> int:
-    """Fill V, Re W, Im W and I of the window; return the samples from the first to a NaN.
-
-    Intensity is relative to the brightest sample of the window.
-    """
-    brightest = -np.inf
-    for z in range(first, last):
-        brightest = max(brightest, volumes.intensity_db[z, y, x])
-    for i in range(last - first):
-        z = first + i
-        intensity = math.exp(_NEPER_PER_DB * (volumes.intensity_db[z, y, x] - brightest))
-        double = _DOUBLED * volumes.retardance_deg[z, y, x]
-        angle = _DOUBLED * volumes.axis_deg[z, y, x]
-        if not math.isfinite(intensity + double + angle):
-            return i
-        across = intensity * math.sin(double)
-        lines[0, i] = intensity * math.cos(double)
-        lines[1, i] = across * math.cos(angle)
-        lines[2, i] = across * math.sin(angle)
-        lines[3, i] = intensity
-    return int(last - first)
-
-
-@njit(nogil=True, cache=True)
-def _coarse_rate(line: NDArray[np.float64], offset_px: float, max_rate: float) -> float:
-    step = 2 * math.pi / (_GRID_PER_LOBE * line.shape[1])
-    best, best_rate = -np.inf, 0.0
-    for i in range(int(max_rate / step) + 1):
-        score, _ = _score(line, i * step, i * step * offset_px)
-        if score > best:
-            best, best_rate = score, i * step
-    return best_rate
-
-
-@njit(nogil=True, cache=True)
-def _score(line: NDArray[np.float64], rate: float, phase: float) -> tuple[float, float]:
-    """Return how well a turn fits with its best axis, and the double angle of that axis."""
-    along = real = imag = 0.0
-    cosine, sine = math.cos(phase), math.sin(phase)
-    turn_cos, turn_sin = math.cos(rate), math.sin(rate)
-    for i in range(line.shape[1]):
-        along += line[0, i] * cosine
-        real += line[1, i] * sine
-        imag += line[2, i] * sine
-        # A turn by recurrence: one product instead of a sine and a cosine.
-        cosine, sine = (
-            cosine * turn_cos - sine * turn_sin,
-            sine * turn_cos + cosine * turn_sin,
-        )
-    return along + math.hypot(real, imag), math.atan2(imag, real)
-
-
-@njit(nogil=True, cache=True)
-def _refined(line: NDArray[np.float64], rate: float, phase: float) -> tuple[float, float]:
-    """Improve rate and phase with the axis held, then the axis, in turns."""
-    n = line.shape[1]
-    sums = np.zeros(3)
-    for i in range(n):
-        sums += line[3, i] * np.array([1.0, i, i * i])
-    determinant = sums[0] * sums[2] - sums[1] * sums[1]
+@njit(nogil=True, cache=True, error_model="numpy")
+def _fit_lanes(
+    lines: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    turns: _Turns,
+    per_radian: float,
+    rotation: Rotation,
+) -> None:
+    rate, phase = _coarse(lines, turns)
+    weights = np.zeros((3, counts.size))
+    for i in range(lines.shape[1]):
+        for power in range(3):
+            _add(weights[power], lines[3, i], float(i**power))
+    sums = _sums(lines, rate, phase)
     for _ in range(_N_STEPS):
-        _, angle = _score(line, rate, phase)
-        error, moment = _errors(line, rate, phase, angle)
-        rate += (sums[0] * moment - sums[1] * error) / determinant
-        phase += (sums[2] * error - sums[1] * moment) / determinant
+        _improve(sums, weights, rate, phase)
+        sums = _sums(lines, rate, phase)
+    for k in range(counts.size):
+        score = sums[_ALONG, k] + math.hypot(sums[_REAL, k], sums[_IMAG, k])
+        if counts[k] >= _MIN_SAMPLES and score >= MIN_COHERENCE * weights[0, k]:
+            sign = 1.0 if rate[k] >= 0 else -1.0
+            axis = math.atan2(sign * sums[_IMAG, k], sign * sums[_REAL, k])
+            rotation.delta_n[k] = abs(rate[k]) * per_radian
+            rotation.axis_deg[k] = _half_deg(axis)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _coarse(
+    lines: NDArray[np.float64], turns: _Turns
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return rate and phase of the turn that fits best, of those that are tried."""
+    n_lanes = lines.shape[2]
+    rate, phase, best = np.zeros(n_lanes), np.zeros(n_lanes), np.full(n_lanes, -np.inf)
+    for r in range(turns.rate.size):
+        along, real, imag = np.zeros(n_lanes), np.zeros(n_lanes), np.zeros(n_lanes)
+        for i in range(lines.shape[1]):
+            _add(along, lines[0, i], turns.cosine[r, i])
+            _add(real, lines[1, i], turns.sine[r, i])
+            _add(imag, lines[2, i], turns.sine[r, i])
+        for k in range(n_lanes):
+            score = along[k] + np.sqrt(real[k] * real[k] + imag[k] * imag[k])
+            better = score > best[k]
+            best[k] = score if better else best[k]
+            rate[k] = turns.rate[r] if better else rate[k]
+            phase[k] = turns.phase[r] if better else phase[k]
     return rate, phase
 
 
-@njit(nogil=True, cache=True)
-def _errors(
-    line: NDArray[np.float64], rate: float, phase: float, angle: float
-) -> tuple[float, float]:
-    """Return the sum of the phase errors, weighted by intensity, and their first moment."""
-    error = moment = 0.0
-    axis_cos, axis_sin = math.cos(angle), math.sin(angle)
-    cosine, sine = math.cos(phase), math.sin(phase)
-    turn_cos, turn_sin = math.cos(rate), math.sin(rate)
-    for i in range(line.shape[1]):
-        across = line[1, i] * axis_cos + line[2, i] * axis_sin
-        off = across * cosine - line[0, i] * sine
-        error += off
-        moment += i * off
-        cosine, sine = (
-            cosine * turn_cos - sine * turn_sin,
-            sine * turn_cos + cosine * turn_sin,
-        )
-    return error, moment
+@njit(nogil=True, cache=True, error_model="numpy")
+def _sums(
+    lines: NDArray[np.float64], rate: NDArray[np.float64], phase: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the sums over depth of what a turn makes of V and W.
+
+    V cos t, Re W sin t, Im W sin t; then V sin t, Re W cos t, Im W cos t, and the same three
+    times the depth: with the axis they are the phase error and its moment.
+    """
+    sums = np.zeros((9, rate.size))
+    cosine, sine = np.cos(phase), np.sin(phase)
+    turn_cos, turn_sin = np.cos(rate), np.sin(rate)
+    for i in range(lines.shape[1]):
+        _add_product(sums[0], lines[0, i], cosine)
+        _add_product(sums[1], lines[1, i], sine)
+        _add_product(sums[2], lines[2, i], sine)
+        _add_both(sums[3], sums[6], lines[0, i], sine, float(i))
+        _add_both(sums[4], sums[7], lines[1, i], cosine, float(i))
+        _add_both(sums[5], sums[8], lines[2, i], cosine, float(i))
+        # A turn by recurrence: one product instead of a sine and a cosine.
+        _turn(cosine, sine, turn_cos, turn_sin)
+    return sums
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _improve(
+    sums: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    rate: NDArray[np.float64],
+    phase: NDArray[np.float64],
+) -> None:
+    """Improve rate and phase by one step of Newton's method, with the best axis held."""
+    for k in range(rate.size):
+        real, imag = sums[_REAL, k], sums[_IMAG, k]
+        if real * real + imag * imag == 0:
+            # No turn yet: the axis is where W grows to.
+            real, imag = sums[7, k], sums[8, k]
+        length = max(np.sqrt(real * real + imag * imag), _TINY)
+        axis_cos, axis_sin = real / length, imag / length
+        error = axis_cos * sums[4, k] + axis_sin * sums[5, k] - sums[3, k]
+        moment = axis_cos * sums[7, k] + axis_sin * sums[8, k] - sums[6, k]
+        determinant = weights[0, k] * weights[2, k] - weights[1, k] * weights[1, k]
+        if determinant > 0:
+            rate[k] += (weights[0, k] * moment - weights[1, k] * error) / determinant
+            phase[k] += (weights[2, k] * error - weights[1, k] * moment) / determinant
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _add(total: NDArray[np.float64], values: NDArray[np.float64], factor: float) -> None:
+    for k in range(total.size):
+        total[k] += values[k] * factor
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _add_product(
+    total: NDArray[np.float64], values: NDArray[np.float64], factors: NDArray[np.float64]
+) -> None:
+    for k in range(total.size):
+        total[k] += values[k] * factors[k]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _add_both(
+    total: NDArray[np.float64],
+    moment: NDArray[np.float64],
+    values: NDArray[np.float64],
+    factors: NDArray[np.float64],
+    depth: float,
+) -> None:
+    for k in range(total.size):
+        product = values[k] * factors[k]
+        total[k] += product
+        moment[k] += depth * product
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _turn(
+    cosine: NDArray[np.float64],
+    sine: NDArray[np.float64],
+    turn_cos: NDArray[np.float64],
+    turn_sin: NDArray[np.float64],
+) -> None:
+    for k in range(cosine.size):
+        turned = cosine[k] * turn_cos[k] - sine[k] * turn_sin[k]
+        sine[k] = sine[k] * turn_cos[k] + cosine[k] * turn_sin[k]
+        cosine[k] = turned
 
 
 @njit(nogil=True, cache=True)
 def _half_deg(double_rad: float) -> float:
     """Return half an angle, in (-90, 90] degrees."""
-    axis = double_rad / _DOUBLED
+    axis = math.degrees(double_rad) / 2
     if axis > 90:
         return axis - 180
     return axis + 180 if axis <= -90 else axis
