@@ -3,7 +3,8 @@
 import errno
 from pathlib import Path
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where a file finds no room."""
 
 
 class OctflowError(Exception):
@@ -75,5 +76,5 @@ def kind_of(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "resource"
     if isinstance(error, OSError):
-        return "resource" if error.errno in _NO_ROOM else "transient"
+        return "resource" if error.errno in NO_ROOM else "transient"
     return "code"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from octflow.core.errors import NO_ROOM
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -37,8 +39,10 @@ def replacing(path: Path) -> Iterator[Path]:
         elif part.is_dir() and path.is_dir():
             _remove(path)
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         _remove(part)
+        if isinstance(error, OSError) and error.errno in NO_ROOM and error.filename is None:
+            error.filename = str(path)  # A write that finds no room does not say whereto.
         raise
 
 
