@@ -32,6 +32,7 @@ from octflow.stages.process.products import (
     Window,
     enface_maps,
     rotation_maps,
+    slope_maps,
     surface_by,
     window_of,
 )
@@ -85,10 +86,10 @@ class Block:
         """Return the maps as the stage process makes them."""
         surface = surface_by(surface_rule, self.volumes.intensity_db, 55)
         bounds = window_of(surface, WINDOW, len(self.volumes.intensity_db))
-        maps = enface_maps(self.volumes, surface, bounds, WINDOW)
+        maps = enface_maps(self.volumes, surface, bounds)
         if birefringence == "fold":
-            maps |= rotation_maps(self.volumes, bounds, WINDOW, 6e-3)
-        return maps
+            return maps | rotation_maps(self.volumes, bounds, WINDOW, 6e-3)
+        return maps | slope_maps(self.volumes, bounds, WINDOW)
 
 
 def simulate(size_px: int) -> list[list[Block]]:

@@ -41,20 +41,20 @@ def write_nifti(
     """
     volume = array[None] if array.ndim == 2 else array
     image = _image(volume, voxel_size_mm, origin_mm)
-    if slope is not None:
-        image.header.set_slope_inter(slope, 0)
-    with replacing(path) as part:
+    start = _start_of(image.header, 1 if slope is None else slope)
+    with replacing(path) as part, part.open("wb") as file:
         if path.name.endswith(".gz"):
             # The name and the time stay out of the gzip header: same array, same bytes.
             from isal import igzip
 
-            with (
-                part.open("wb") as raw,
-                igzip.IGzipFile("", "wb", fileobj=raw, mtime=0, compresslevel=GZIP_LEVEL) as file,
-            ):
-                file.write(image.to_bytes())
+            with igzip.IGzipFile(
+                "", "wb", fileobj=file, mtime=0, compresslevel=GZIP_LEVEL
+            ) as packed:
+                packed.write(start + volume.tobytes())
         else:
-            nib.save(image, part)
+            # nibabel would copy the values, slice by slice.
+            file.write(start)
+            file.write(np.ascontiguousarray(volume).data)
 
 
 class Layout(NamedTuple):
@@ -86,11 +86,7 @@ def nifti_start(
         Size (x, y, z).
     """
     volume = np.broadcast_to(np.zeros((), dtype), shape)
-    header = _image(volume, voxel_size_mm, (0.0, 0.0, 0.0)).header
-    header.set_data_offset(_START_BYTES)
-    header.set_slope_inter(1, 0)
-    start: bytes = header.binaryblock
-    return start + bytes(_START_BYTES - len(start))
+    return _start_of(_image(volume, voxel_size_mm, (0.0, 0.0, 0.0)).header, 1)
 
 
 def read_layout(path: Path) -> Layout:
@@ -161,6 +157,13 @@ def _image(
     image.set_qform(None, code=0)
     image.set_sform(affine, code=1)
     return image
+
+
+def _start_of(header: Any, slope: float) -> bytes:  # noqa: ANN401
+    header.set_data_offset(_START_BYTES)
+    header.set_slope_inter(slope, 0)
+    start: bytes = header.binaryblock
+    return start + bytes(_START_BYTES - len(start))
 
 
 def _open(path: Path) -> Any:  # noqa: ANN401 - nibabel is not typed

@@ -30,6 +30,17 @@ def test_nibabel_sees_x_y_z_and_the_true_affine(tmp_path):
     assert image.header.get_xyzt_units()[0] == "mm"
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.int16, np.uint8])
+@pytest.mark.parametrize("shape", [(4, 5), (3, 4, 5), (3, 1, 4, 5)])
+def test_files_are_those_of_nibabel(shape, dtype, tmp_path):
+    array = np.random.default_rng(0).integers(0, 99, shape).astype(dtype)
+    write_nifti(tmp_path / "a.nii", array, voxel_size_mm=VOXEL, slope=0.5)
+    image = nib.load(tmp_path / "a.nii")
+    again = nib.Nifti1Image(np.asarray(image.dataobj.get_unscaled()), None, image.header)
+    again.header.set_slope_inter(0.5, 0)
+    assert again.to_bytes() == (tmp_path / "a.nii").read_bytes()
+
+
 def test_compressed_files_are_the_same_bytes_every_time(tmp_path):
     array = np.zeros((4, 5), np.float32)
     for name in ("a.nii.gz", "b.nii.gz"):

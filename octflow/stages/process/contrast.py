@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 FLOOR = np.float32(2**-23)
 """Smallest intensity, the resolution of float32: -69.2 dB."""
 
-_BLOCK = 4096
 _N_TERMS = 10
 _TINY = np.float32(1e-37)
 _HALF, _ONE, _TWO = np.float32(0.5), np.float32(1), np.float32(2)
@@ -44,8 +43,18 @@ _ARCTAN_DEG = _coefficients(
 )
 
 
+def empty_contrasts(shape: tuple[int, int, int]) -> Contrasts:
+    """Return volumes (Z, Y, X) to be filled."""
+    return Contrasts(*(np.empty(shape, np.float32) for _ in range(3)))
+
+
 def contrasts(
-    jones: NDArray[np.complex64], *, phase_offset_deg: float = 100, flip_phase: bool = False
+    jones: NDArray[np.complex64],
+    *,
+    phase_offset_deg: float = 100,
+    flip_phase: bool = False,
+    volumes: Contrasts | None = None,
+    first_line: int = 0,
 ) -> Contrasts:
     """Compute intensity, retardance and axis of every voxel.
 
@@ -61,6 +70,10 @@ def contrasts(
         Offset of the axis.
     flip_phase : bool
         Negate the argument of J1 conj(J2) before the offset is added.
+    volumes : Contrasts, optional
+        Filled from the B-line `first_line` on, and returned.
+    first_line : int
+        B-line of the volumes that is the first one of `jones`.
 
     Returns
     -------
@@ -73,16 +86,16 @@ def contrasts(
     >>> [round(float(v[0, 0, 0]), 3) for v in contrasts(jones)]
     [3.01, 45.0, -62.811]
     """
-    shape = jones.shape[1:]
-    volumes = Contrasts(*(np.empty(shape, np.float32) for _ in range(3)))
+    if volumes is None:
+        volumes = empty_contrasts(jones.shape[1:])
     offset_rad = 2 * math.radians(phase_offset_deg)
     rotation = (
         np.float32(math.cos(offset_rad)),
         np.float32(math.sin(offset_rad)),
         np.float32(-1 if flip_phase else 1),
     )
-    first, second = (np.ascontiguousarray(j).reshape(-1).view(np.float32) for j in jones)
-    _fill(first, second, rotation, *(v.reshape(-1) for v in volumes))
+    first, second = (np.ascontiguousarray(j).view(np.float32) for j in jones)
+    _fill(first, second, rotation, volumes, first_line)
     return volumes
 
 
@@ -91,19 +104,19 @@ def _fill(
     first: NDArray[np.float32],
     second: NDArray[np.float32],
     rotation: tuple[np.float32, np.float32, np.float32],
-    intensity_db: NDArray[np.float32],
-    retardance_deg: NDArray[np.float32],
-    axis_deg: NDArray[np.float32],
+    volumes: Contrasts,
+    first_line: int,
 ) -> None:
-    """Fill the volumes block by block, one simple loop each: that is what is vectorised."""
-    scratch = np.empty(_BLOCK, np.float32)
-    bits = scratch.view(np.int32)
-    for start in range(0, intensity_db.size, _BLOCK):
-        here = slice(start, min(start + _BLOCK, intensity_db.size))
-        there = slice(2 * here.start, 2 * here.stop)
-        _fill_retardance(first[there], second[there], scratch, retardance_deg[here])
-        _fill_axis(first[there], second[there], rotation, axis_deg[here])
-        _fill_decibel(bits, intensity_db[here])
+    """Fill the volumes line by line, one simple loop each: that is what is vectorised."""
+    n_z, n_y = first.shape[:2]
+    intensity = np.empty(volumes.intensity_db.shape[2], np.float32)
+    bits = intensity.view(np.int32)
+    for z in range(n_z):
+        for y in range(n_y):
+            line = first_line + y
+            _fill_retardance(first[z, y], second[z, y], intensity, volumes.retardance_deg[z, line])
+            _fill_axis(first[z, y], second[z, y], rotation, volumes.axis_deg[z, line])
+            _fill_decibel(bits, volumes.intensity_db[z, line])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -94,8 +94,8 @@ def window_of(surface: Surface, window: Window, n_z: int) -> Bounds:
     return depth_window(smooth, offset_px=window.offset_px, depth_px=window.depth_px, n_z=n_z)
 
 
-def enface_maps(volumes: Contrasts, surface: Surface, bounds: Bounds, window: Window) -> Maps:
-    """Compute all maps of a tile that need no more than their definition, by their names.
+def enface_maps(volumes: Contrasts, surface: Surface, bounds: Bounds) -> Maps:
+    """Compute the maps of a tile that say nothing of birefringence, by their names.
 
     Parameters
     ----------
@@ -105,13 +105,11 @@ def enface_maps(volumes: Contrasts, surface: Surface, bounds: Bounds, window: Wi
         Unfiltered.
     bounds : (2,) (Y, X) int64 arrays
         As from `window_of`.
-    window : Window
-        Gives the units of birefringence.
 
     Returns
     -------
     maps : dict of str to (Y, X) float32 array
-        surf, surfraw (px, counted from 0), aip, mip (dB), ret, ori (deg), biref.
+        surf, surfraw (px, counted from 0), aip, mip (dB), ret (deg).
     """
     return {
         "surf": smooth_surface(surface.index_px),
@@ -119,15 +117,20 @@ def enface_maps(volumes: Contrasts, surface: Surface, bounds: Bounds, window: Wi
         "aip": mean_over(volumes.intensity_db, *bounds),
         "mip": max_over(volumes.intensity_db, *bounds),
         "ret": mean_over(volumes.retardance_deg, *bounds),
+    }
+
+
+def slope_maps(volumes: Contrasts, bounds: Bounds, window: Window) -> Maps:
+    """Return ori and biref as mean of the axes and slope of the retardance."""
+    optics = window.wavelength_um, window.voxel_z_um
+    return {
         "ori": axis_mean_over(volumes.axis_deg, *bounds),
-        "biref": birefringence(
-            volumes.retardance_deg, *bounds, window.wavelength_um, window.voxel_z_um
-        ),
+        "biref": birefringence(volumes.retardance_deg, *bounds, *optics),
     }
 
 
 def rotation_maps(volumes: Contrasts, bounds: Bounds, window: Window, max_delta_n: float) -> Maps:
-    """Return biref and ori as rate and axis of the turning polarisation."""
+    """Return ori and biref as axis and rate of the turning polarisation."""
     rotation = fit_rotation(
         volumes,
         *bounds,
@@ -136,4 +139,4 @@ def rotation_maps(volumes: Contrasts, bounds: Bounds, window: Window, max_delta_
         voxel_z_um=window.voxel_z_um,
         max_delta_n=max_delta_n,
     )
-    return {"biref": rotation.delta_n, "ori": rotation.axis_deg}
+    return {"ori": rotation.axis_deg, "biref": rotation.delta_n}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from octflow.core.instrument import Instrument
 from octflow.core.record import Gate
-from octflow.stages.process.contrast import Contrasts, contrasts
+from octflow.stages.process.contrast import Contrasts, contrasts, empty_contrasts
 from octflow.stages.process.products import (
     Bounds,
     Maps,
@@ -18,6 +18,7 @@ from octflow.stages.process.products import (
     enface_maps,
     roll_off,
     rotation_maps,
+    slope_maps,
     surface_by,
     window_of,
 )
@@ -116,16 +117,17 @@ def process_tile(
 
 def _volumes(tile: ComplexTile, settings: ProcessSettings) -> tuple[Contrasts, float]:
     """Compute the volumes block by block: complex samples are twice as large as all of them."""
-    shape = (tile.n_z, tile.n_y, tile.n_x)
-    volumes = Contrasts(*(np.empty(shape, np.float32) for _ in range(3)))
+    volumes = empty_contrasts((tile.n_z, tile.n_y, tile.n_x))
     cleared = 0
     for where, jones in tile.lines():
         cleared += clear_nonfinite(jones)
-        block = contrasts(
-            jones, phase_offset_deg=settings.phase_offset_deg, flip_phase=settings.flip_phase
+        contrasts(
+            jones,
+            phase_offset_deg=settings.phase_offset_deg,
+            flip_phase=settings.flip_phase,
+            volumes=volumes,
+            first_line=where.start,
         )
-        for volume, part in zip(volumes, block, strict=True):
-            volume[:, where] = part
     return volumes, cleared / (2 * volumes.intensity_db.size)
 
 
@@ -154,9 +156,11 @@ def _maps(
     noise_db, noise = noise_floor_db(intensity_db), mean_noise(intensity_db)
     if settings.roll_off_db > 0:
         intensity_db += _loss_db(volumes, settings)[:, None, None].astype(np.float32)
-    maps = enface_maps(volumes, surface, bounds, window)
+    maps = enface_maps(volumes, surface, bounds)
     if settings.birefringence == "fold":
         maps |= rotation_maps(volumes, bounds, window, settings.max_delta_n)
+    else:
+        maps |= slope_maps(volumes, bounds, window)
     if settings.scattering:
         maps["mus"] = _scattering(volumes, bounds, noise, window, settings)
     qc |= judge_tile(

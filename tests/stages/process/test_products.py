@@ -8,6 +8,7 @@ from octflow.stages.process.products import (
     Window,
     enface_maps,
     rotation_maps,
+    slope_maps,
     surface_by,
     window_of,
 )
@@ -17,7 +18,8 @@ WINDOW = Window(offset_px=0, depth_px=40, wavelength_um=1.3, voxel_z_um=2.5)
 
 def maps_of(volumes):
     surface = surface_by("find", volumes.intensity_db, 55)
-    return enface_maps(volumes, surface, window_of(surface, WINDOW, 300), WINDOW)
+    bounds = window_of(surface, WINDOW, 300)
+    return enface_maps(volumes, surface, bounds) | slope_maps(volumes, bounds, WINDOW)
 
 
 @pytest.fixture
