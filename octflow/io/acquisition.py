@@ -27,6 +27,6 @@ def list_raw_tiles(folder: Path) -> Iterator[RawTile]:
             if name := parse_raw_name(entry.name):
                 try:
                     stat = entry.stat()
-                except FileNotFoundError:  # Gone since it was listed, or a link to nothing.
+                except OSError:  # Gone since it was listed, or a link to nothing or to itself.
                     continue
                 yield RawTile(name, Path(entry.path), stat.st_size, stat.st_mtime)

@@ -169,6 +169,8 @@ def _start_of(header: Any, slope: float) -> bytes:  # noqa: ANN401
 def _open(path: Path) -> Any:  # noqa: ANN401 - nibabel is not typed
     if not path.exists():
         raise DataError(path, found="no file", expected="a NIfTI file")
+    with path.open("rb"):
+        pass  # Of a file that may not be read nibabel says that its type is unknown.
     try:
         return nib.load(path)
     except (ImageFileError, EOFError) as error:

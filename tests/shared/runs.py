@@ -43,10 +43,10 @@ def command(folder, *options, cores=1):
     return [*parts, "--configfile", config]
 
 
-def snakemake(folder, *options, cores=1):
+def snakemake(folder, *options, cores=1, before=()):
     """Run Snakemake to its end; return the exit status and everything it said."""
     done = subprocess.run(
-        command(folder, *options, cores=cores),
+        [*before, *command(folder, *options, cores=cores)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
