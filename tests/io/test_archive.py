@@ -22,7 +22,7 @@ def source(request, tmp_path):
 
 def test_the_copy_unpacks_to_the_same_bytes_and_has_their_digest(source, tmp_path):
     copy = tmp_path / "a.nii.gz"
-    found = archive_file(source, copy, level=2)
+    found, _ = archive_file(source, copy, level=2)
     assert gzip.decompress(copy.read_bytes()) == source.read_bytes()
     assert found == "sha256:" + hashlib.sha256(source.read_bytes()).hexdigest()
     assert found == "sha256:" + content_digest(copy)
