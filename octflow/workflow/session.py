@@ -46,6 +46,8 @@ class Session:
         self.ready = Ready(config, self.project, base / config.acquisition.folder)
         self.pipeline = base
         self.alive: int | None = None
+        # Inputs and params of the jobs of a batch must go by the same look at its flags.
+        self._readers: dict[tuple[int, int], str | None] = {}
 
     def settings(self, stage: str) -> dict[str, Any]:
         """Return the section of a stage as plain values."""
@@ -137,7 +139,9 @@ class Session:
 
     def _reader(self, wildcards: Wildcards) -> str | None:
         batch = int(wildcards.mosaic), int(wildcards.batch)
-        return reader_of_batch(self.config, self.project, *batch)
+        if batch not in self._readers:
+            self._readers[batch] = reader_of_batch(self.config, self.project, *batch)
+        return self._readers[batch]
 
     @property
     def volume_modalities(self) -> list[str]:
