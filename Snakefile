@@ -27,6 +27,7 @@ wildcard_constraints:
 include: "rules/ingest.smk"
 include: "rules/convert.smk"
 include: "rules/process.smk"
+include: "rules/archive.smk"
 include: "rules/stitch.smk"
 include: "rules/volume.smk"
 include: "rules/register.smk"

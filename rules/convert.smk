@@ -27,6 +27,7 @@ rule convert_batch:
         illumination=session.illumination,
         instrument=session.instrument,
         settings=session.settings("convert"),
+        archive=session.archive_along("convert_batch"),
         unit=session.unit,
         version=session.version("convert"),
     message:

@@ -1,7 +1,7 @@
 """Stage ingest: take in what the microscope wrote.
 
 reads   raw tiles of the acquisition folder, which is never written to
-writes  started flags of slices, mosaics and batches; a compressed, checksummed archive
+writes  started flags of slices, mosaics and batches
 """
 
 
@@ -85,33 +85,3 @@ rule start_batch:
         "Taking in mosaic {wildcards.mosaic} batch {wildcards.batch}"
     script:
         "../scripts/ingest/start_batch.py"
-
-
-rule archive_batch:
-    """Keep a compressed, checksummed copy of the raw tiles of a batch."""
-    input:
-        started=rules.start_batch.output.flag,
-    output:
-        flag="mosaic-{mosaic}/state/batch-{batch}.archived",
-    log:
-        "<logs>/archive_batch/{mosaic}_{batch}.log",
-    benchmark:
-        "<benchmarks>/archive_batch/{mosaic}_{batch}.tsv"
-    conda:
-        "../envs/octflow.yaml"
-    threads: 2
-    resources:
-        tile_pool=1,
-        mem_mb=1000,
-        runtime=60,
-    params:
-        folder="mosaic-{mosaic}/archived",
-        subject=session.config.project.subject,
-        illumination=session.illumination,
-        settings=session.settings("ingest"),
-        unit=session.unit,
-        version=session.version("ingest"),
-    message:
-        "Archiving mosaic {wildcards.mosaic} batch {wildcards.batch}"
-    script:
-        "../scripts/ingest/archive_batch.py"

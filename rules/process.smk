@@ -33,6 +33,7 @@ rule process_batch:
         illumination=session.illumination,
         instrument=session.instrument,
         settings=session.settings("process"),
+        archive=session.archive_along("process_batch"),
         unit=session.unit,
         version=session.version("process"),
     message:

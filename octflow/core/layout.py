@@ -6,9 +6,9 @@ FLAGS = {
     "start_slice": "state/slice-{slice:03d}.started",
     "start_mosaic": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.started",
     "start_batch": "mosaic-{mosaic:03d}/state/batch-{batch:03d}.started",
-    "archive_batch": "mosaic-{mosaic:03d}/state/batch-{batch:03d}.archived",
     "convert_batch": "mosaic-{mosaic:03d}/state/batch-{batch:03d}.complex",
     "process_batch": "mosaic-{mosaic:03d}/state/batch-{batch:03d}.processed",
+    "archive_batch": "mosaic-{mosaic:03d}/state/batch-{batch:03d}.archived",
     "find_tilemap": "state/tilemap-{illumination}.found",
     "stitch_enface": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.stitched",
     "find_focus": "state/focus-{illumination}.found",
@@ -18,6 +18,9 @@ FLAGS = {
     "stack_slices": "state/project.stacked",
 }
 """Flag of every rule, relative to the project folder."""
+
+ARCHIVED = "mosaic-{mosaic:03d}/archived"
+"""Folder of the copies of raw tiles, relative to the project folder."""
 
 MISSING = "state/missing.json"
 """Tiles declared missing, relative to the project folder."""

@@ -110,12 +110,11 @@ def work_through(
     waits_s = (retries or Retries()).waits_s
 
     def make(job: TileJob, attempts: int) -> TileRecord:
-        if (known := _recall(records, job, signature, lasting=lasting)) is not None:
+        if (known := recall(records, job, signature, lasting=lasting)) is not None:
             clock.tick(job.tile, "kept")
             return known
         record = work(job).model_copy(update={"attempts": attempts})
-        with replacing(_record_path(records, job.tile)) as part:
-            part.write_text(record.model_dump_json(indent=1) + "\n")
+        write_tile_record(records, record)
         clock.tick(job.tile, "done")
         return record
 
@@ -170,11 +169,28 @@ def read_tile_record(records: Path, tile: int) -> TileRecord | None:
         return None
 
 
-def _record_path(records: Path, tile: int) -> Path:
-    return records / f"tile-{tile:04d}.json"
+def write_tile_record(records: Path, record: TileRecord) -> None:
+    """Write the small record of one tile to its folder."""
+    with replacing(_record_path(records, record.tile)) as part:
+        part.write_text(record.model_dump_json(indent=1) + "\n")
 
 
-def _recall(records: Path, job: TileJob, signature: str, *, lasting: bool) -> TileRecord | None:
+def recall(
+    records: Path, job: TileJob, signature: str, *, lasting: bool = True
+) -> TileRecord | None:
+    """Return the small record of a tile that need not be done again, else None.
+
+    Parameters
+    ----------
+    records : Path
+        Folder of the small records.
+    job : TileJob
+        The tile and what it would be made from.
+    signature : str
+        Digest of everything besides the input that decides the products.
+    lasting : bool
+        Products must still be there.
+    """
     record = read_tile_record(records, job.tile)
     if record is None or (record.source, record.signature) != (job.source.id, signature):
         return None
@@ -187,13 +203,22 @@ def _recall(records: Path, job: TileJob, signature: str, *, lasting: bool) -> Ti
     return record
 
 
-def _failed(job: TileJob, error: Exception, attempts: int) -> TileFailure:
+def reason_of(job: TileJob, error: Exception) -> tuple[str, str]:
+    """Return what sort of failure an error is for a tile, and one line: file, found, expected."""
     kind = kind_of(error)
-    reason = str(error)
     if isinstance(error, OSError):
-        kind, reason = _judged(job, error)
-    elif kind == "code":
-        reason = f"{job.source.path}: {type(error).__name__}: {error}"
+        return _judged(job, error)
+    if kind == "code":
+        return kind, f"{job.source.path}: {type(error).__name__}: {error}"
+    return kind, str(error)
+
+
+def _record_path(records: Path, tile: int) -> Path:
+    return records / f"tile-{tile:04d}.json"
+
+
+def _failed(job: TileJob, error: Exception, attempts: int) -> TileFailure:
+    kind, reason = reason_of(job, error)
     log.warning("tile %d failed: %s", job.tile, reason, exc_info=kind == "code")
     return TileFailure(tile=job.tile, reason=reason, kind=kind, attempts=attempts)
 

@@ -9,6 +9,7 @@ from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.names import RawKind, parse_raw_name
 from octflow.core.record import Record
+from octflow.io.archive_tiles import TileCopy
 from octflow.io.batch import TileJob, TileRecord
 from octflow.io.complex_tiles import StoredTile
 from octflow.io.records import checked, listed
@@ -49,8 +50,15 @@ class ComplexSource:
         """Digest of what complex tiles are made with; None where their files say it."""
         return self._reconstruction.signature if set(self._sources) - set(self._stored) else None
 
-    def open(self, job: TileJob) -> StoredTile | SpectralTile:
+    def open(self, job: TileJob, copy: TileCopy | None = None) -> StoredTile | SpectralTile:
         """Return the complex tile of a job; a temporary one that is gone is made again.
+
+        Parameters
+        ----------
+        job : TileJob
+            One of `jobs`.
+        copy : TileCopy, optional
+            Takes the raw bytes of a tile that is read here for the first time.
 
         Raises
         ------
@@ -58,7 +66,7 @@ class ComplexSource:
             The file is not the one that was recorded.
         """
         if job.tile not in self._stored:
-            return self._from_spectra(job.tile)
+            return self._from_spectra(job.tile, copy)
         there = Path(job.source.path).exists()
         if not there and self._mode == "temporary" and self._kind_of(job.tile) != "complex":
             return self._from_spectra(job.tile)
@@ -85,13 +93,14 @@ class ComplexSource:
                 checked(written, digest=True)
             path.unlink()
 
-    def _from_spectra(self, tile: int) -> SpectralTile:
+    def _from_spectra(self, tile: int, copy: TileCopy | None = None) -> SpectralTile:
         return SpectralTile(
             self._raw[tile],
             self._kind_of(tile),
             *self._size,
             self._reconstruction,
             full_scale_counts=self._settings["full_scale_counts"],
+            copy=copy,
         )
 
     def _kind_of(self, tile: int) -> RawKind:

@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 
 from octflow.core.errors import DataError
 from octflow.core.record import Product
+from octflow.io.archive_tiles import TileCopy
 from octflow.io.atomic import replacing
-from octflow.io.nifti import nifti_start, read_layout, read_nifti
+from octflow.io.digest import Digests
+from octflow.io.nifti import nifti_start, read_layout
 
 BLOCK_LINES = 16
 """B-lines held at a time: 0.2 GB for 350 A-lines."""
+
+_BLOCK = 1 << 22
 
 Lines = tuple[slice, NDArray[np.complex64]]
 """Which B-lines, and J1 and J2 of them, (2, Z, Y, X), shallow first."""
@@ -165,12 +169,58 @@ def read_complex_lines(path: Path, n_x: int, n_y: int) -> Iterator[Lines]:
             yield slice(first, first + n), jones
 
 
-def count_not_finite(path: Path, n_x: int, n_y: int) -> int:
-    """Count the samples of a complex tile that are NaN or infinite; check its shape and type."""
+def examine_complex_tile(
+    path: Path, n_x: int, n_y: int, *, copy: TileCopy | None = None
+) -> tuple[str, str]:
+    """Read a complex tile that was delivered, once: for its samples, digests and copy.
+
+    Parameters
+    ----------
+    path : Path
+        As for `read_complex_tile`.
+    n_x, n_y : int
+        Expected A-lines per B-line and B-lines.
+    copy : TileCopy, optional
+        Takes every block as it passes.
+
+    Returns
+    -------
+    raw_id, fast_id : str
+        SHA-256 and xxh3 id of the file.
+
+    Raises
+    ------
+    DataError
+        Other shape or type, a file that ends too early, samples that are NaN or infinite.
+    """
     n_z = _depth_of(path, n_x, n_y)
-    stored = read_nifti(path)
-    finite = sum(int(np.count_nonzero(np.isfinite(plane))) for plane in stored)
-    return n_z * n_y * 4 * n_x - finite
+    layout = read_layout(path)
+    left, bad = n_z * n_y * 4 * n_x, 0
+    digests = Digests()
+    for content in _blocks(path, layout.offset):
+        digests.update(content)
+        if copy is not None:
+            copy.take(content)
+        if digests.bytes > layout.offset:
+            samples = np.frombuffer(content, layout.dtype, len(content) // layout.dtype.itemsize)
+            bad += samples[:left].size - int(np.count_nonzero(np.isfinite(samples[:left])))
+            left -= samples[:left].size
+    if left:
+        raise DataError(path, found=f"{left} samples less", expected=f"voxels {layout.shape}")
+    if copy is not None:
+        copy.keep(digests.raw_id)
+    if bad:
+        raise DataError(path, found=f"{bad} NaN or infinite samples", expected="finite samples")
+    return digests.raw_id, digests.fast_id
+
+
+def _blocks(path: Path, header_bytes: int) -> Iterator[bytes]:
+    """Cut a file into its header and blocks of whole samples."""
+    with path.open("rb") as file:
+        content = file.read(header_bytes)
+        while content:
+            yield content
+            content = file.read(_BLOCK)
 
 
 def _depth_of(path: Path, n_x: int, n_y: int) -> int:

@@ -31,6 +31,38 @@ def fast_id(path: Path) -> str:
     return f"xxh3:{state.hexdigest()}"
 
 
+class Digests:
+    """Both digests of bytes that pass block by block.
+
+    Examples
+    --------
+    >>> digests = Digests()
+    >>> digests.update(b"ab")
+    >>> digests.bytes, digests.raw_id == raw_id(b"ab")
+    (2, True)
+    """
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._slow, self._fast = hashlib.sha256(), xxhash.xxh3_128()
+
+    def update(self, content: bytes) -> None:
+        """Take the next bytes."""
+        self.bytes += len(content)
+        self._slow.update(content)
+        self._fast.update(content)
+
+    @property
+    def raw_id(self) -> str:
+        """SHA-256 id."""
+        return f"sha256:{self._slow.hexdigest()}"
+
+    @property
+    def fast_id(self) -> str:
+        """Id of xxh3, as of `fast_id`."""
+        return f"xxh3:{self._fast.hexdigest()}"
+
+
 def raw_id(data: bytes | memoryview) -> str:
     """Return the SHA-256 id of raw bytes already in memory.
 
@@ -40,14 +72,6 @@ def raw_id(data: bytes | memoryview) -> str:
     'sha256:e3b0c44298fc'
     """
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
-def file_raw_id(path: Path) -> str:
-    """Return the SHA-256 id of a file, which is read in blocks."""
-    state = hashlib.sha256()
-    for block in _blocks(path):
-        state.update(block)
-    return f"sha256:{state.hexdigest()}"
 
 
 def content_id(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold

@@ -22,6 +22,7 @@ from octflow.core.spectra.wavenumber import (
     resampling,
     reversed_resampling,
 )
+from octflow.io.archive_tiles import TileCopy
 from octflow.io.complex_tiles import BLOCK_LINES, Lines
 from octflow.io.digest import content_id, fast_id
 from octflow.io.raw import check_raw_size, read_raw_bytes, read_spectra
@@ -48,6 +49,8 @@ class SpectralTile:
     n_y: int
     reconstruction: Reconstruction
     full_scale_counts: int
+    copy: TileCopy | None = None
+    """Takes every block as it passes, for the archive."""
     n_z: int = N_DEPTH
     inputs: list[Product] = field(default_factory=list)
     """What was read, with its SHA-256; after the last block."""
@@ -83,18 +86,22 @@ class SpectralTile:
             self.path, self.kind, self.n_x, self.n_y, block_lines=BLOCK_LINES
         ):
             digest.update(content.data)
+            if self.copy is not None:
+                self.copy.take(content)
             saturated += saturated_count(spectra, self.full_scale_counts)
             alike.look(spectra)
             if len(spectra) != jones.shape[2]:
                 jones = _profiles(self.n_z, len(spectra), self.n_x)
             yield where, complex_tile(spectra, recipe.tables, recipe.phasor, jones=jones)
-        alike.refuse(self.path)
         self._note(f"sha256:{digest.hexdigest()}", saturated)
+        alike.refuse(self.path)
 
     def _note(self, raw_id: str, saturated: int) -> None:
         known = self.product.id
         if known.startswith("sha256:") and known != raw_id:
             raise DataError(self.path, found=raw_id, expected=known)
+        if self.copy is not None:
+            self.copy.keep(raw_id)
         self.inputs = [self.product.model_copy(update={"id": raw_id})]
         self.qc = {"saturated_fraction": saturated / (2 * N_SPECTRAL * self.n_x * self.n_y)}
 

@@ -13,6 +13,7 @@ from octflow.core.instrument import Instrument
 from octflow.core.names import Delivery
 from octflow.core.record import Record
 from octflow.core.settings import Settings
+from octflow.stages.archive.settings import ArchiveSettings
 from octflow.stages.convert.settings import ConvertSettings
 from octflow.stages.ingest.settings import IngestSettings
 from octflow.stages.process.settings import ProcessSettings
@@ -57,6 +58,7 @@ class Config(Settings):
     ingest: IngestSettings = IngestSettings()
     convert: ConvertSettings = ConvertSettings()
     process: ProcessSettings = ProcessSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     stitch: StitchSettings = StitchSettings()
     volume: VolumeSettings = VolumeSettings()
     register_: RegisterSettings = Field(RegisterSettings(), alias="register")

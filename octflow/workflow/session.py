@@ -4,16 +4,17 @@ import importlib
 import json
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from octflow.core.errors import SettingsError
-from octflow.core.layout import flag
+from octflow.core.layout import ARCHIVED, flag
 from octflow.io.digest import fast_id
 from octflow.workflow.alive import join_runs
 from octflow.workflow.config import Config, read_config
+from octflow.workflow.reading import reader_of_batch
 from octflow.workflow.ready import Ready
 
 log = logging.getLogger("octflow")
@@ -45,6 +46,8 @@ class Session:
         self.ready = Ready(config, self.project, base / config.acquisition.folder)
         self.pipeline = base
         self.alive: int | None = None
+        # Inputs and params of the jobs of a batch must go by the same look at its flags.
+        self._readers: dict[tuple[int, int], str | None] = {}
 
     def settings(self, stage: str) -> dict[str, Any]:
         """Return the section of a stage as plain values."""
@@ -100,7 +103,45 @@ class Session:
     @property
     def archived(self) -> dict[str, list[str]]:
         """Wildcards of the batches to be archived: all, or none where archiving is off."""
-        return self.batches if self.config.ingest.archive else {"mosaic": [], "batch": []}
+        return self.batches if self.config.archive.enabled else {"mosaic": [], "batch": []}
+
+    @property
+    def archive_settings(self) -> dict[str, Any]:
+        """What decides the archive of a batch; who reads the tiles does not."""
+        return self.config.archive.model_dump(mode="json", exclude={"enabled", "while_reading"})
+
+    def archived_after(self, rule: str) -> Callable[[Wildcards], list[str]]:
+        """Return what says for which batch the archive waits for the job of a rule: its own."""
+
+        def batches(wildcards: Wildcards) -> list[str]:
+            return [wildcards.batch] if self._reader(wildcards) == rule else []
+
+        return batches
+
+    def archive_along(self, rule: str) -> Callable[..., dict[str, Any]]:
+        """Return what tells the jobs of a rule where to archive what they read, if anywhere.
+
+        That depends on `threads` for Snakemake's sake: a param of such a function is not compared
+        with what it was, so that no tile is converted again for how the archive is packed.
+        """
+
+        def along(wildcards: Wildcards, threads: int) -> dict[str, Any]:
+            if self._reader(wildcards) != rule:
+                return {}
+            return {
+                "folder": ARCHIVED.format(mosaic=int(wildcards.mosaic)),
+                "subject": self.config.project.subject,
+                "level": self.config.archive.level,
+                "version": self.version("archive"),
+            }
+
+        return along
+
+    def _reader(self, wildcards: Wildcards) -> str | None:
+        batch = int(wildcards.mosaic), int(wildcards.batch)
+        if batch not in self._readers:
+            self._readers[batch] = reader_of_batch(self.config, self.project, *batch)
+        return self._readers[batch]
 
     @property
     def volume_modalities(self) -> list[str]:
@@ -182,7 +223,7 @@ class Session:
         if not self.ready.raw_tiles:
             kind = self.config.acquisition.format
             lines.append(f"waiting: there is no {kind} tile in {self.ready.raw}")
-        for rule in ("archive_batch", "convert_batch", "process_batch"):
+        for rule in ("convert_batch", "process_batch", "archive_batch"):
             for mosaic, batch in self.ready.batches:
                 path = self.project / flag(rule, mosaic=mosaic, batch=batch)
                 lines += [f"{rule} mosaic {mosaic}: {line}" for line in _failures(path)]

@@ -5,13 +5,16 @@ import pytest
 
 from octflow.core.errors import DataError
 from octflow.io.complex_tiles import (
-    count_not_finite,
+    examine_complex_tile,
     read_complex_lines,
     read_complex_tile,
     write_complex_lines,
     write_complex_tile,
 )
+from octflow.io.digest import fast_id, raw_id
 from octflow.io.nifti import write_nifti
+
+from bytes_read import BytesRead
 
 VOXEL = (0.01, 0.01, 0.0025)
 N_Z, N_Y, N_X = 7, 37, 3
@@ -78,4 +81,22 @@ def test_samples_that_are_not_finite_are_counted(jones, tmp_path):
     jones[1, 2, 3, 1] = 1j * np.inf
     write_complex_tile(tmp_path / "c.nii", jones, voxel_size_mm=VOXEL)
     bad = int(np.count_nonzero(~np.isfinite(jones.view(np.float32))))
-    assert count_not_finite(tmp_path / "c.nii", N_X, N_Y) == bad
+    with pytest.raises(DataError, match=f"found {bad} NaN or infinite samples"):
+        examine_complex_tile(tmp_path / "c.nii", N_X, N_Y)
+
+
+def test_a_delivered_tile_is_read_once_for_both_digests(jones, tmp_path):
+    path = tmp_path / "c.nii"
+    write_complex_tile(path, jones.repeat(100, axis=1), voxel_size_mm=VOXEL)
+    with BytesRead() as read:
+        found = examine_complex_tile(path, N_X, N_Y)
+    assert found == (raw_id(path.read_bytes()), fast_id(path))
+    assert read.bytes == pytest.approx(path.stat().st_size, rel=0.03)
+
+
+def test_a_delivered_tile_cut_short_is_named(jones, tmp_path):
+    path = tmp_path / "c.nii"
+    write_complex_tile(path, jones, voxel_size_mm=VOXEL)
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(DataError, match="found 2 samples less"):
+        examine_complex_tile(path, N_X, N_Y)

@@ -9,8 +9,8 @@ from octflow.core.layout import flag
 from octflow.core.record import Product
 from octflow.io.records import product
 from octflow.services.verify import checks_of, differences
-from octflow.stages.ingest.files import archive_batch
-from octflow.stages.ingest.settings import IngestSettings
+from octflow.stages.archive.files import archive_batch
+from octflow.stages.archive.settings import ArchiveSettings
 
 from flags import write_flag
 
@@ -30,10 +30,12 @@ def project(tmp_path, monkeypatch):
     )
     outcome = archive_batch(
         started=started,
+        converted=[],
+        processed=[],
         folder=Path("mosaic-001/archived"),
         subject="p",
         illumination=Illumination(name="normal", grid_size_x=1),
-        settings=IngestSettings(),
+        settings=ArchiveSettings(),
         threads=1,
     )
     told = {"inputs": outcome.inputs, "outputs": outcome.outputs, "unit": unit}

@@ -9,7 +9,7 @@ from pathlib import Path
 from octflow.workflow.adapter import RESERVED
 
 ROOT = Path(__file__).parents[2]
-STAGES = ("ingest", "convert", "process", "stitch", "volume", "register", "stack")
+STAGES = ("ingest", "convert", "process", "archive", "stitch", "volume", "register", "stack")
 VERBS = {"start", "archive", "convert", "process", "find", "stitch", "join", "register", "stack"}
 
 

@@ -31,7 +31,7 @@ def acquisition(simulated, folder):
     text = (simulated / "config.yaml").read_text().replace(str(simulated), str(folder))
     config = yaml.safe_load(text)
     # The archive of random numbers takes long and is tested by itself.
-    config["ingest"]["archive"] = False
+    config["archive"] = {"enabled": False}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return folder
 

@@ -20,7 +20,7 @@ import runs
 
 pytestmark = pytest.mark.slow
 
-STAGES = {"ingest", "convert", "process", "stitch", "volume", "register", "stack"}
+STAGES = {"ingest", "convert", "process", "archive", "stitch", "volume", "register", "stack"}
 ENFACE = ("aip", "mip", "ret", "ori", "biref", "surf")
 
 

@@ -118,7 +118,7 @@ def odd(tmp_path_factory):
     config["project"] |= {"name": "odd", "folder": str(folder / "pröject 'x y'")}
     config["acquisition"]["folder"] = str(folder / 'räw tiles\' "A"')
     config["instrument"]["dispersion_file"] = str(folder / "dispersion für alle.dat")
-    config["ingest"]["retries"] = {"attempts": 2, "first_wait_s": 0}
+    config["archive"] = {"retries": {"attempts": 2, "first_wait_s": 0}}
     (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
     (folder / "project").symlink_to("pröject 'x y'")
     (folder / "pröject 'x y'" / "mosaic-001").mkdir(parents=True)

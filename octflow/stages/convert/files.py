@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from octflow.core.errors import DataError
+from octflow.core.archive import NO_ARCHIVE, ArchiveAlong
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.names import RawKind, tile_name, used_kind
 from octflow.core.record import Gate, Outcome, Record, TileFailure, Tiles
+from octflow.io.archive_tiles import Along
 from octflow.io.atomic import replacing
 from octflow.io.batch import BatchResult, TileJob, TileRecord, accept, work_through
-from octflow.io.complex_tiles import count_not_finite, write_complex_lines
-from octflow.io.digest import content_id, file_raw_id
+from octflow.io.complex_tiles import examine_complex_tile, write_complex_lines
+from octflow.io.digest import content_id
 from octflow.io.raw import check_raw_size
 from octflow.io.records import product, read_record
 from octflow.io.spectral_tiles import (
@@ -39,6 +40,7 @@ class _Plan:
     settings: ConvertSettings
     folder: Path
     signature: str
+    along: Along
 
 
 def convert_batch(
@@ -48,6 +50,7 @@ def convert_batch(
     illumination: Illumination,
     instrument: Instrument,
     settings: ConvertSettings,
+    archive: ArchiveAlong = NO_ARCHIVE,
     threads: int,
 ) -> Outcome:
     """Turn the raw tiles of a batch into complex tiles; link those delivered as complex.
@@ -66,6 +69,8 @@ def convert_batch(
         Gives wavelength maps, dispersion and voxel size.
     settings : ConvertSettings
         What becomes of complex tiles, window, saturation, failures accepted.
+    archive : ArchiveAlong
+        Where copies of the raw tiles go that are read whole here, if anywhere.
     threads : int
         Tiles worked on side by side; each takes 0.3 GB for 350 A-lines.
 
@@ -82,7 +87,8 @@ def convert_batch(
         More tiles failed than accepted.
     """
     record = read_record(started)
-    plan = _plan(record, folder, illumination, instrument, settings)
+    along = Along(archive, record.unit, illumination.name)
+    plan = _plan(record, folder, illumination, instrument, settings, along)
     work = _worker(plan)
     result = work_through(
         [TileJob(p.tile, p) for p in record.inputs if p.role == "raw" and p.tile is not None],
@@ -94,7 +100,7 @@ def convert_batch(
         lasting=settings.complex != "temporary",
     )
     accept(result, max_failed_tiles=settings.max_failed_tiles)
-    return _outcome(result, record, instrument)
+    return _outcome(result, record, instrument, along.warnings)
 
 
 def _plan(
@@ -103,6 +109,7 @@ def _plan(
     illumination: Illumination,
     instrument: Instrument,
     settings: ConvertSettings,
+    along: Along,
 ) -> _Plan:
     reconstruction = read_reconstruction(instrument, settings.window)
     decisive = {
@@ -127,6 +134,7 @@ def _plan(
         settings=settings,
         folder=folder,
         signature=content_id(decisive),
+        along=along,
     )
 
 
@@ -145,21 +153,23 @@ def _check_tile(job: TileJob, plan: _Plan) -> TileRecord:
 
 
 def _convert_tile(job: TileJob, plan: _Plan) -> TileRecord:
-    tile = SpectralTile(
-        job.source,
-        plan.kind,
-        plan.n_x,
-        plan.n_y,
-        plan.reconstruction,
-        full_scale_counts=plan.settings.full_scale_counts,
-    )
     written = plan.folder / tile_name(plan.mosaic, job.tile, "complex")
-    write_complex_lines(
-        written,
-        tile.lines(),
-        shape=(tile.n_z, plan.n_y, plan.n_x),
-        voxel_size_mm=plan.voxel_size_mm,
-    )
+    with plan.along.copying(job) as copy:
+        tile = SpectralTile(
+            job.source,
+            plan.kind,
+            plan.n_x,
+            plan.n_y,
+            plan.reconstruction,
+            full_scale_counts=plan.settings.full_scale_counts,
+            copy=copy,
+        )
+        write_complex_lines(
+            written,
+            tile.lines(),
+            shape=(tile.n_z, plan.n_y, plan.n_x),
+            voxel_size_mm=plan.voxel_size_mm,
+        )
     saturated, bound = tile.qc["saturated_fraction"], plan.settings.max_saturated_fraction
     verdict: Literal["pass", "warn"] = "pass" if saturated <= bound else "warn"
     return TileRecord(
@@ -176,8 +186,8 @@ def _convert_tile(job: TileJob, plan: _Plan) -> TileRecord:
 def _link_tile(job: TileJob, plan: _Plan) -> TileRecord:
     path = Path(job.source.path)
     check_raw_size(path, plan.kind, plan.n_x, plan.n_y)
-    if bad := count_not_finite(path, plan.n_x, plan.n_y):
-        raise DataError(path, found=f"{bad} NaN or infinite samples", expected="finite samples")
+    with plan.along.copying(job) as copy:
+        raw_id, fast_id = examine_complex_tile(path, plan.n_x, plan.n_y, copy=copy)
     link = plan.folder / tile_name(plan.mosaic, job.tile, "complex")
     with replacing(link) as part:
         part.symlink_to(path.resolve())
@@ -185,12 +195,16 @@ def _link_tile(job: TileJob, plan: _Plan) -> TileRecord:
         tile=job.tile,
         source=job.source.id,
         signature=plan.signature,
-        inputs=[job.source.model_copy(update={"id": file_raw_id(path)})],
-        outputs=[product(link, "complex", job.tile)],
+        inputs=[job.source.model_copy(update={"id": raw_id})],
+        outputs=[
+            job.source.model_copy(update={"id": fast_id, "path": str(link), "role": "complex"})
+        ],
     )
 
 
-def _outcome(result: BatchResult, record: Record, instrument: Instrument) -> Outcome:
+def _outcome(
+    result: BatchResult, record: Record, instrument: Instrument, warnings: list[str]
+) -> Outcome:
     dispersion = [Path(instrument.dispersion_file)] if instrument.dispersion_file else []
     missing: list[TileFailure] = record.tiles.missing if record.tiles else []
     warned = [r for r in result.done if any(g.verdict != "pass" for g in r.gates)]
@@ -206,7 +220,10 @@ def _outcome(result: BatchResult, record: Record, instrument: Instrument) -> Out
             ),
         },
         warnings=[
-            f"tile {r.tile}: {r.qc['saturated_fraction']:.3%} of the samples saturated"
-            for r in warned
+            *(
+                f"tile {r.tile}: {r.qc['saturated_fraction']:.3%} of the samples saturated"
+                for r in warned
+            ),
+            *sorted(warnings),
         ],
     )

@@ -1,3 +1,3 @@
-"""Take in what the microscope wrote: inventory, checksums, archive."""
+"""Take in what the microscope wrote: the inventory of raw tiles."""
 
 VERSION = 2

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from octflow.core.archive import NO_ARCHIVE, ArchiveAlong
 from octflow.core.errors import DataError
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.names import tile_name
 from octflow.core.record import Outcome, Product, Record, Tiles
 from octflow.core.scaled import STEPS
+from octflow.io.archive_tiles import Along
 from octflow.io.batch import (
     BatchResult,
     TileJob,
@@ -47,6 +49,7 @@ class _Plan:
     surface: SurfaceRule | int | NDArray[np.float32]
     folder: Path
     signature: str
+    along: Along
 
 
 def process_batch(
@@ -57,6 +60,7 @@ def process_batch(
     illumination: Illumination,
     instrument: Instrument,
     settings: ProcessSettings,
+    archive: ArchiveAlong = NO_ARCHIVE,
     threads: int,
 ) -> Outcome:
     """Turn the complex tiles of a batch into volumes, maps and a contact sheet.
@@ -75,6 +79,8 @@ def process_batch(
         Gives wavelength and voxel size.
     settings : ProcessSettings
         Axis offset, surface, window, products, judgement.
+    archive : ArchiveAlong
+        Where copies of the raw tiles go that are read here for the first time, if anywhere.
     threads : int
         Tiles worked on side by side.
 
@@ -102,6 +108,7 @@ def process_batch(
         signature=content_id(
             [_signature(record, illumination, instrument, settings), source.signature]
         ),
+        along=Along(archive, record.unit, illumination.name),
     )
     result = work_through(
         source.jobs,
@@ -113,6 +120,7 @@ def process_batch(
     )
     accept(result, max_failed_tiles=settings.max_failed_tiles)
     outcome = _outcome(result, record)
+    outcome.warnings += sorted(plan.along.warnings)
     if (path := _surface_map(settings)) is not None:
         outcome.inputs.append(product(path, "surface_map"))
     write_overview(overview, result, outcome, record.unit)
@@ -161,8 +169,10 @@ def _surface_of(
 
 
 def _process_tile(job: TileJob, plan: _Plan) -> TileRecord:
-    tile = plan.source.open(job)
-    found = process_tile(tile, plan.surface, _measured_before(job), plan.instrument, plan.settings)
+    measured = _measured_before(job)
+    with plan.along.copying(job) as copy:
+        tile = plan.source.open(job, copy)
+        found = process_tile(tile, plan.surface, measured, plan.instrument, plan.settings)
     return TileRecord(
         tile=job.tile,
         source=job.source.id,

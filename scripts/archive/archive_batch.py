@@ -1,4 +1,4 @@
-from octflow.stages.ingest.files import archive_batch
+from octflow.stages.archive.files import archive_batch
 from octflow.workflow.adapter import run
 
 run(archive_batch, snakemake)

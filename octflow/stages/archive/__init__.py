@@ -1,0 +1,3 @@
+"""Keep a compressed, checksummed copy of every raw tile."""
+
+VERSION = 1

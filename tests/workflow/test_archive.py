@@ -1,0 +1,133 @@
+"""The archive in real runs: raw bytes read once, never in the way, never made anew for nothing."""
+
+import pytest
+import yaml
+
+from octflow.core.layout import flag
+from octflow.io.records import read_record
+
+import runs
+
+pytestmark = pytest.mark.slow
+
+CONVERTED, PROCESSED, ARCHIVED = (
+    str(flag(rule, mosaic=1, batch=1))
+    for rule in ("convert_batch", "process_batch", "archive_batch")
+)
+OTHER = str(flag("archive_batch", mosaic=1, batch=2))
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    return runs.simulate(tmp_path_factory.mktemp("simulated") / "tiny", "tiny")
+
+
+def configure(folder, **sections):
+    """Replace sections of the configuration."""
+    config = yaml.safe_load((folder / "config.yaml").read_text()) | sections
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+@pytest.fixture(scope="module")
+def folder(simulated, tmp_path_factory):
+    """A project that archives while it reads; one batch is archived."""
+    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("along") / "tiny")
+    configure(folder, archive={"enabled": True})
+    status, said = runs.snakemake(folder, ARCHIVED)
+    assert status == 0, said
+    return folder
+
+
+def record(folder, path):
+    return read_record(folder / "project" / path)
+
+
+def test_the_archive_reads_no_raw_byte_again(folder):
+    qc = record(folder, ARCHIVED).qc
+    assert qc["raw_bytes_read_here"] == 0
+    assert qc["raw_bytes_archived"] == sum(p.stat().st_size for p in raw_of_batch(folder))
+
+
+def raw_of_batch(folder):
+    return sorted((folder / "raw").glob("mosaic_001_image_000[12]_*"))
+
+
+def test_the_archive_says_which_job_read_for_it(folder):
+    flags = [p.path for p in record(folder, ARCHIVED).inputs if p.role == "record"]
+    assert CONVERTED in flags
+
+
+def test_copies_of_spectra_that_are_gone_are_accepted(folder, tmp_path):
+    project = runs.acquisition(folder, tmp_path / "gone")
+    configure(project, archive={"enabled": True})
+    assert runs.snakemake(project, CONVERTED)[0] == 0
+    for path in raw_of_batch(project):
+        path.unlink()
+    status, said = runs.snakemake(project, ARCHIVED)
+    assert status == 0, said
+    assert record(project, ARCHIVED).tiles.ok == [1, 2]
+
+
+def plan(folder, **sections):
+    """Say what would be done for the archive with sections of the configuration replaced."""
+    path = folder / "config.yaml"
+    before = path.read_text()
+    configure(folder, **sections)
+    status, said = runs.snakemake(folder, ARCHIVED, "-n")
+    path.write_text(before)
+    assert status == 0, said
+    return said
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [{}, {"archive": {"enabled": True, "while_reading": False}}, {"convert": {"complex": "none"}}],
+    ids=["same", "while_reading off", "complex none"],
+)
+def test_a_finished_archive_is_not_made_anew(folder, sections):
+    (folder / "project" / CONVERTED).touch()
+    planned = plan(folder, **sections)
+    assert "archive_batch" not in planned
+
+
+def test_other_compression_makes_archives_anew_and_converts_nothing(folder):
+    planned = plan(folder, archive={"enabled": True, "level": 5})
+    assert "archive_batch" in planned
+    assert "convert_batch" not in planned
+
+
+def test_without_complex_tiles_process_reads_for_the_archive(simulated, tmp_path):
+    folder = runs.acquisition(simulated, tmp_path / "tiny")
+    configure(folder, archive={"enabled": True}, convert={"complex": "none"})
+    status, said = runs.snakemake(folder, ARCHIVED)
+    assert status == 0, said
+    assert record(folder, ARCHIVED).qc["raw_bytes_read_here"] == 0
+    assert (folder / "project" / PROCESSED).exists()
+
+
+def test_a_conversion_that_fails_does_not_block_the_archive(simulated, tmp_path):
+    folder = runs.acquisition(simulated, tmp_path / "tiny")
+    first = raw_of_batch(folder)[0]
+    content = first.read_bytes()[:1000]
+    first.unlink()
+    first.write_bytes(content)
+    configure(folder, archive={"enabled": True}, convert={"max_failed_tiles": 0})
+    for _ in range(2):
+        status, said = runs.snakemake(folder, ARCHIVED, CONVERTED)
+        assert status == 1, said
+    assert record(folder, ARCHIVED).tiles.ok == [1, 2]
+    assert not (folder / "project" / CONVERTED).exists()
+
+
+def test_an_archive_that_fails_is_a_warning_where_the_tiles_are_read(simulated, tmp_path):
+    folder = runs.acquisition(simulated, tmp_path / "tiny")
+    configure(folder, archive={"enabled": True, "retries": {"attempts": 1}})
+    (folder / "project" / "mosaic-001").mkdir(parents=True)
+    (folder / "project" / "mosaic-001" / "archived").write_text("in the way")
+    status, said = runs.snakemake(folder, ARCHIVED, OTHER, PROCESSED)
+    assert status == 1
+    assert record(folder, CONVERTED).tiles.ok == [1, 2]
+    assert "could not be archived while it was read" in record(folder, CONVERTED).warnings[0]
+    assert (folder / "project" / PROCESSED).exists()
+    assert not (folder / "project" / ARCHIVED).exists()
+    assert "mosaic-001/archived: found file exists" in said
