@@ -42,6 +42,11 @@ class Illumination(Settings):
     """Average intensity above which the stitched map is tissue."""
     overrides: tuple[GridOverride, ...] = ()
     """Other grids for ranges of slices."""
+    lane: int = Field(0, ge=0)
+    """Place among the illuminations interleaved in a raw file, from 0; filled in where
+    acquisition.interleaved says so."""
+    n_lanes: int = Field(1, ge=1)
+    """Illuminations interleaved in a raw file; filled in likewise."""
 
     def at(self, slice_id: int) -> "Illumination":
         """Return this row as it holds for one slice."""
@@ -79,6 +84,38 @@ class Experiment(Settings):
         if not names or len(set(names)) < len(names):
             raise SettingsError(f"illuminations: found names {names}, expected distinct names")
         return self
+
+    def interleaved(self) -> "Experiment":
+        """Return the same table with all illuminations of a slice in one raw file.
+
+        A-line i of the file belongs to illumination i modulo their number.
+
+        Raises
+        ------
+        SettingsError
+            Tiles or grids differ, so that the A-lines of a file do not go round evenly.
+
+        Examples
+        --------
+        >>> rows = [Illumination(name=n, grid_size_x=3) for n in ("normal", "tiltPos")]
+        >>> table = Experiment(illuminations=tuple(rows)).interleaved()
+        >>> [(row.lane, row.n_lanes) for row in table.illuminations]
+        [(0, 2), (1, 2)]
+        """
+        for field in ("tile_size_x_px", "tile_size_y_px", "grid_size_x", "overrides"):
+            found = {row.name: getattr(row, field) for row in self.illuminations}
+            if any(value != self.illuminations[0].__dict__[field] for value in found.values()):
+                said = ", ".join(f"{name}: {value}" for name, value in found.items())
+                raise SettingsError(
+                    f"experiment.illuminations: found {field} {said}, "
+                    "expected the same for all illuminations that are interleaved"
+                )
+        n = len(self.illuminations)
+        rows = [
+            row.model_copy(update={"lane": lane, "n_lanes": n})
+            for lane, row in enumerate(self.illuminations)
+        ]
+        return self.model_copy(update={"illuminations": tuple(rows)})
 
     def slice_of(self, mosaic: int) -> int:
         """Return the slice a mosaic belongs to.

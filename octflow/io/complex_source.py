@@ -11,6 +11,7 @@ from octflow.core.names import RawKind, parse_raw_name
 from octflow.core.record import Record
 from octflow.io.batch import TileJob, TileRecord
 from octflow.io.complex_tiles import StoredTile
+from octflow.io.raw import Lanes
 from octflow.io.records import checked, listed
 from octflow.io.spectral_tiles import Reconstruction, SpectralTile, read_reconstruction
 
@@ -24,7 +25,7 @@ class ComplexSource:
         Of `convert_batch`. Its setting `complex` says whether complex tiles are kept, temporary,
         or none.
     illumination : Illumination
-        Gives the size of a tile.
+        Gives the size of a tile, and its A-lines where a raw file holds several illuminations.
     instrument : Instrument
         Gives what spectra are reconstructed with.
     """
@@ -33,6 +34,7 @@ class ComplexSource:
         self._settings = record.parameters.get("settings", {})
         self._mode = self._settings.get("complex", "keep")
         self._size = illumination.tile_size_x_px, illumination.tile_size_y_px
+        self._lanes = Lanes(illumination.lane, illumination.n_lanes)
         self._instrument = instrument
         self._raw = {p.tile: p for p in record.inputs if p.role == "raw" and p.tile is not None}
         self._stored = {p.tile: p for p in listed(record, "complex") if p.tile is not None}
@@ -92,6 +94,7 @@ class ComplexSource:
             *self._size,
             self._reconstruction,
             full_scale_counts=self._settings["full_scale_counts"],
+            lanes=self._lanes,
         )
 
     def _kind_of(self, tile: int) -> RawKind:

@@ -144,10 +144,10 @@ def _read_lines(path: Path, experiment: Experiment, most: int) -> NDArray[np.uin
     """Read some B-lines, evenly spaced, as (2, A, K)."""
     name = _spectral_name(path)
     row = experiment.illumination_of(name.mosaic)
-    n_x, n_y = row.tile_size_x_px, row.tile_size_y_px
+    n_x, n_y = row.n_lanes * row.tile_size_x_px, row.tile_size_y_px
     kind: RawKind = name.kind
     check_raw_size(path, kind, n_x, n_y)
-    spectra = spectra_of(read_raw_bytes(path), kind, n_x, n_y)
+    spectra = spectra_of(read_raw_bytes(path), kind, n_x, n_y)[:, :, :: row.n_lanes]
     lines = spectra[:: max(1, n_y * n_x // most)]
     if (lines == lines[:, :, :1]).all():
         raise DataError(path, found="the same spectrum everywhere", expected="fringes")

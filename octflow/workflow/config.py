@@ -45,6 +45,9 @@ class Acquisition(Settings):
     complex_with_spectral: both, the spectra to be archived and the complex tiles to be used."""
     slice_offset: int = 0
     """Added to the slice that file names count, where the microscope restarted its numbering."""
+    interleaved: bool = False
+    """One raw file holds all illuminations of a slice, A-line by A-line in the order of the table;
+    its name has the number of any of their mosaics. For spectra only."""
 
 
 class Config(Settings):
@@ -72,13 +75,24 @@ def read_config(values: dict[str, Any]) -> Config:
         Names every wrong key with what was found.
     """
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
         lines = [
             f"{'.'.join(map(str, e['loc']))}: found {e['input']!r}: {e['msg']}"
             for e in error.errors()
         ]
         raise SettingsError("configuration: " + "; ".join(lines)) from None
+    return _laned(config) if config.acquisition.interleaved else config
+
+
+def _laned(config: Config) -> Config:
+    """Tell every illumination which A-lines of a raw file are its own."""
+    if config.acquisition.format not in {"spectral", "spectral_12bit"}:
+        raise SettingsError(
+            f"acquisition.interleaved: found format {config.acquisition.format}, "
+            "expected spectral or spectral_12bit"
+        )
+    return config.model_copy(update={"experiment": config.experiment.interleaved()})
 
 
 def default_yaml() -> str:

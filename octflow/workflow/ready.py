@@ -61,11 +61,11 @@ class Ready:
 
     @cached_property
     def _files(self) -> dict[tuple[RawKind, int, int], list[RawTile]]:
-        """Raw files by format and logical (mosaic, tile)."""
+        """Raw files by format, logical mosaic as in `_named`, and tile."""
         shift = self.config.acquisition.slice_offset * len(self.config.experiment.illuminations)
         found: dict[tuple[RawKind, int, int], list[RawTile]] = {}
         for file in list_raw_tiles(self.raw):
-            key = (file.name.kind, file.name.mosaic + shift, file.name.tile)
+            key = (file.name.kind, self._named(file.name.mosaic + shift), file.name.tile)
             found.setdefault(key, []).append(file)
         return found
 
@@ -73,7 +73,18 @@ class Ready:
     def raw_tiles(self) -> set[tuple[int, int]]:
         """Logical (mosaic, tile) of every tile that has a file to be reconstructed from."""
         used = used_kind(self.config.acquisition.format)
-        return {(mosaic, tile) for kind, mosaic, tile in self._files if kind == used}
+        named = {(mosaic, tile) for kind, mosaic, tile in self._files if kind == used}
+        if not self.config.acquisition.interleaved:
+            return named
+        experiment = self.config.experiment
+        return {(m, t) for n, t in named for m in experiment.mosaics_of(experiment.slice_of(n))}
+
+    def _named(self, mosaic: int) -> int:
+        """Return the mosaic that stands for all whose A-lines are in one file, or the same."""
+        experiment = self.config.experiment
+        if not self.config.acquisition.interleaved:
+            return mosaic
+        return experiment.mosaics_of(experiment.slice_of(mosaic))[0]
 
     @cached_property
     def missing(self) -> dict[tuple[int, int], str]:
@@ -115,7 +126,7 @@ class Ready:
         return {"tile": tile, **entry}
 
     def _file(self, kind: RawKind, mosaic: int, tile: int) -> dict[str, Any]:
-        files = self._files.get((kind, mosaic, tile), [])
+        files = self._files.get((kind, self._named(mosaic), tile), [])
         if len(files) > 1:
             names = " and ".join(f.path.name for f in files)
             return {"missing": f"found several files, {names}, expected one"}

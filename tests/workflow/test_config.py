@@ -37,6 +37,14 @@ def test_the_shipped_configuration_describes_the_demo():
         ({"stitch": {"search_pixels": 3}}, r"stitch.search_pixels: found 3"),
         ({"instrument": {"wavelength_um": "red"}}, r"instrument.wavelength_um: found 'red'"),
         ({"experiment": {"grid_size_y": 0}}, r"experiment.grid_size_y: found 0"),
+        (
+            {"acquisition": {"interleaved": True}},
+            r"illuminations: found tile_size_x_px normal: 350, tilted: 200, expected the same",
+        ),
+        (
+            {"acquisition": {"interleaved": True, "format": "complex"}},
+            r"acquisition.interleaved: found format complex, expected spectral or spectral_12bit",
+        ),
     ],
 )
 def test_a_wrong_key_type_or_value_is_named(values, message):

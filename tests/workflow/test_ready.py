@@ -111,6 +111,21 @@ def test_restarted_numbering_is_shifted_to_logical_ids(bench):
     assert bench.ready.batches == [(6, 1)]
 
 
+@pytest.mark.parametrize("named", [3, 4])
+def test_an_interleaved_file_serves_all_mosaics_of_its_slice(bench, named):
+    rows = [{**row, "grid_size_x": 1} for row in ROWS]
+    bench.config = read_config(
+        {
+            "experiment": {"grid_size_y": 2, "illuminations": rows},
+            "acquisition": {"interleaved": True},
+        }
+    )
+    bench.arrive(named, [1, 2])
+    assert bench.ready.batches == [(3, 1), (4, 1)]
+    paths = [[e["path"] for e in bench.ready.inventory(m, 1)] for m in (3, 4)]
+    assert paths[0] == paths[1]
+
+
 def test_other_formats_in_the_folder_are_left_alone(bench):
     bench.arrive(2, [1, 2])
     (bench.raw / "mosaic_002_image_0002_processed.nii").write_bytes(b"5678")

@@ -14,7 +14,7 @@ from octflow.io.atomic import replacing
 from octflow.io.batch import BatchResult, TileJob, TileRecord, accept, work_through
 from octflow.io.complex_tiles import count_not_finite, write_complex_lines
 from octflow.io.digest import content_id, file_raw_id
-from octflow.io.raw import check_raw_size
+from octflow.io.raw import Lanes, check_raw_size
 from octflow.io.records import product, read_record
 from octflow.io.spectral_tiles import (
     Reconstruction,
@@ -34,6 +34,7 @@ class _Plan:
     kind: RawKind
     n_x: int
     n_y: int
+    lanes: Lanes
     reconstruction: Reconstruction
     voxel_size_mm: tuple[float, float, float]
     settings: ConvertSettings
@@ -110,6 +111,7 @@ def _plan(
         "format": record.parameters["acquisition"]["format"],
         "mosaic": record.unit.mosaic,
         "tile_size_px": [illumination.tile_size_x_px, illumination.tile_size_y_px],
+        "lanes": [illumination.lane, illumination.n_lanes],
         "voxel_size_mm": instrument.voxel_size_mm,
         "reconstruction": reconstruction.signature,
         "stored": settings.complex != "none",
@@ -122,6 +124,7 @@ def _plan(
         kind=used_kind(record.parameters["acquisition"]["format"]),
         n_x=illumination.tile_size_x_px,
         n_y=illumination.tile_size_y_px,
+        lanes=Lanes(illumination.lane, illumination.n_lanes),
         reconstruction=reconstruction,
         voxel_size_mm=instrument.voxel_size_mm,
         settings=settings,
@@ -138,7 +141,7 @@ def _worker(plan: _Plan) -> Callable[[TileJob, _Plan], TileRecord]:
 
 def _check_tile(job: TileJob, plan: _Plan) -> TileRecord:
     """Look at a raw tile; it is read, and its digest taken, when it is processed."""
-    check_spectra(Path(job.source.path), plan.kind, plan.n_x, plan.n_y)
+    check_spectra(Path(job.source.path), plan.kind, plan.n_x, plan.n_y, lanes=plan.lanes)
     return TileRecord(
         tile=job.tile, source=job.source.id, signature=plan.signature, inputs=[job.source]
     )
@@ -152,6 +155,7 @@ def _convert_tile(job: TileJob, plan: _Plan) -> TileRecord:
         plan.n_y,
         plan.reconstruction,
         full_scale_counts=plan.settings.full_scale_counts,
+        lanes=plan.lanes,
     )
     written = plan.folder / tile_name(plan.mosaic, job.tile, "complex")
     write_complex_lines(

@@ -57,9 +57,14 @@ def archive_batch(
 ) -> Outcome:
     """Keep a compressed, checksummed copy of every raw tile of a batch.
 
-    The copies are verified by reading them back. Raw files are only read.
+    The copies are verified by reading them back. Raw files are only read. Those that hold several
+    illuminations are archived with the first of them: other batches keep nothing, and say where.
     """
     record = read_record(started)
+    if illumination.lane > 0:
+        first = (record.unit.mosaic or 0) - illumination.lane
+        missing = record.tiles.missing if record.tiles else []
+        return Outcome(tiles=Tiles(missing=missing), qc={"archived_with_mosaic": first})
     signature = content_id({"version": VERSION, "level": settings.archive_level})
 
     def archive(job: TileJob) -> TileRecord:

@@ -131,6 +131,7 @@ def _signature(
             "version": VERSION,
             "mosaic": record.unit.mosaic,
             "tile_size_px": [illumination.tile_size_x_px, illumination.tile_size_y_px],
+            "lanes": [illumination.lane, illumination.n_lanes],
             "wavelength_um": instrument.wavelength_um,
             "voxel_size_mm": instrument.voxel_size_mm,
             "surface_map": None if path is None else fast_id(path),

@@ -40,12 +40,12 @@ def started(tmp_path, monkeypatch):
     return flag
 
 
-def archive(started, folder):
+def archive(started, folder, illumination=ROW):
     return archive_batch(
         started=started,
         folder=folder,
         subject="I46",
-        illumination=ROW,
+        illumination=illumination,
         settings=IngestSettings(retries=Retries(first_wait_s=0)),
         threads=1,
     )
@@ -71,6 +71,13 @@ def test_a_vanished_raw_file_leaves_the_others_archived(started, tmp_path):
     assert [t.tile for t in outcome.tiles.failed] == [1]
     assert "raw-1.nii: found no such file" in outcome.tiles.failed[0].reason
     assert len(list((tmp_path / "archived").glob("*chunk-0002*"))) == 1
+
+
+def test_an_interleaved_raw_file_is_archived_once_with_the_first_illumination(started, tmp_path):
+    second = ROW.model_copy(update={"lane": 1, "n_lanes": 2})
+    outcome = archive(started, tmp_path / "archived", illumination=second)
+    assert outcome.outputs == []
+    assert outcome.qc == {"archived_with_mosaic": 0}
 
 
 def test_a_raw_file_of_another_size_than_taken_in_is_not_archived(started, tmp_path):
