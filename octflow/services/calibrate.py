@@ -156,7 +156,7 @@ def _read_lines(path: Path, experiment: Experiment, most: int) -> NDArray[np.uin
 
 def _spectral_name(path: Path) -> RawName:
     name = parse_raw_name(path.name)
-    if name is None or name.kind == "complex":
+    if name is None or name.kind not in {"spectral", "spectral_12bit"}:
         raise DataError(path, found=f"the name {path.name}", expected="a tile of raw spectra")
     return name
 

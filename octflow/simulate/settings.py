@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 from octflow.core.errors import SettingsError
 from octflow.core.experiment import Experiment
 from octflow.core.instrument import Instrument
-from octflow.core.names import RawKind
 from octflow.core.settings import Settings
 
 NameStyle = Literal["counter", "stage", "cropped"]
@@ -37,7 +36,7 @@ class Simulation(Settings):
     """Illumination table, grid and scan order."""
     instrument: Instrument = Instrument()
     """Optics and spectrometer calibration."""
-    raw_kind: RawKind = "spectral"
+    raw_kind: Literal["spectral", "spectral_12bit", "complex"] = "spectral"
     """Format of the raw tiles."""
     name_style: NameStyle = "counter"
     """counter: names with a running number; stage: older spectral names with stage positions;

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from octflow.core.errors import SettingsError
 from octflow.core.experiment import Experiment
 from octflow.core.instrument import Instrument
-from octflow.core.names import Delivery
+from octflow.core.names import Delivery, Modality
 from octflow.core.record import Record
 from octflow.core.settings import Settings
 from octflow.stages.convert.settings import ConvertSettings
@@ -42,7 +42,11 @@ class Acquisition(Settings):
     """Folder the raw tiles appear in; it is only read."""
     format: Delivery = "spectral"
     """spectral: uint16 with header; spectral_12bit: packed; complex: made by the microscope;
-    complex_with_spectral: both, the spectra to be archived and the complex tiles to be used."""
+    complex_with_spectral, processed_with_spectral: the spectra to be archived, and complex tiles,
+    or volumes and maps, to be used."""
+    delivered: tuple[Modality, ...] = ("dBI", "aip", "mip", "ret", "ori")
+    """Volumes and maps that the microscope writes of every tile, for processed_with_spectral; a
+    tile is complete when all of them and its spectra are there."""
     slice_offset: int = 0
     """Added to the slice that file names count, where the microscope restarted its numbering."""
     interleaved: bool = False
@@ -82,7 +86,26 @@ def read_config(values: dict[str, Any]) -> Config:
             for e in error.errors()
         ]
         raise SettingsError("configuration: " + "; ".join(lines)) from None
+    if config.acquisition.format == "processed_with_spectral":
+        _check_delivered(config)
     return _laned(config) if config.acquisition.interleaved else config
+
+
+def _check_delivered(config: Config) -> None:
+    """Refuse what delivered volumes and maps, which are linked as they are, do not allow."""
+    there, process = set(config.acquisition.delivered), config.process
+    found = f"found {', '.join(config.acquisition.delivered) or 'nothing'}"
+    if "dBI" not in there:
+        raise SettingsError(f"acquisition.delivered: {found}, expected dBI among them")
+    if process.birefringence == "fold" and not {"R3D", "O3D"} <= there:
+        raise SettingsError(
+            f"acquisition.delivered: {found}, expected also R3D and O3D for birefringence: fold"
+        )
+    if process.roll_off_db != 0:
+        raise SettingsError(
+            f"process.roll_off_db: found {process.roll_off_db:g}, expected 0: "
+            "the delivered dBI is linked as it is"
+        )
 
 
 def _laned(config: Config) -> Config:

@@ -14,6 +14,7 @@ from octflow.core.layout import flag
 from octflow.io.digest import fast_id
 from octflow.workflow.alive import join_runs
 from octflow.workflow.config import Config, read_config
+from octflow.workflow.reach import within_reach
 from octflow.workflow.ready import Ready
 
 log = logging.getLogger("octflow")
@@ -40,9 +41,9 @@ class Session:
     """
 
     def __init__(self, config: Config, base: Path) -> None:
-        self.config = config
+        self.config, self.left_out = within_reach(config)
         self.project = base / config.project.folder
-        self.ready = Ready(config, self.project, base / config.acquisition.folder)
+        self.ready = Ready(self.config, self.project, base / config.acquisition.folder)
         self.pipeline = base
         self.alive: int | None = None
 
@@ -96,6 +97,11 @@ class Session:
     def slices(self) -> list[str]:
         """All slices that can be made."""
         return [f"{slice_id:03d}" for slice_id in self.ready.slices]
+
+    @property
+    def registered(self) -> list[str]:
+        """All slices whose fibre axes can be found: none where their maps are not stitched."""
+        return self.slices if {"biref", "ori"} <= set(self.config.stitch.modalities) else []
 
     @property
     def archived(self) -> dict[str, list[str]]:
@@ -178,7 +184,8 @@ class Session:
 
     def remarks(self) -> list[str]:
         """Say what waits and what failed, one line each."""
-        lines = [f"waiting: {waiting}" for waiting in self.ready.waiting]
+        lines = [f"left out: {line}" for line in self.left_out]
+        lines += [f"waiting: {waiting}" for waiting in self.ready.waiting]
         if not self.ready.raw_tiles:
             kind = self.config.acquisition.format
             lines.append(f"waiting: there is no {kind} tile in {self.ready.raw}")

@@ -52,6 +52,20 @@ def test_a_wrong_key_type_or_value_is_named(values, message):
         read_config(values)
 
 
+@pytest.mark.parametrize(
+    ("delivered", "process", "message"),
+    [
+        (["aip", "ori"], {}, r"acquisition.delivered: found aip, ori, expected dBI among them"),
+        (["dBI"], {"birefringence": "fold"}, r"found dBI, expected also R3D and O3D"),
+        (["dBI"], {"roll_off_db": 3}, r"process.roll_off_db: found 3, expected 0"),
+    ],
+)
+def test_settings_that_delivered_volumes_do_not_allow_are_named(delivered, process, message):
+    acquisition = {"format": "processed_with_spectral", "delivered": delivered}
+    with pytest.raises(SettingsError, match=message):
+        read_config({"acquisition": acquisition, "process": process})
+
+
 def test_every_setting_is_described():
     schema = json.loads(json_schema())
     bare = [

@@ -13,6 +13,12 @@ from octflow.core.record import Gate, Outcome, Record, TileFailure, Tiles
 from octflow.io.atomic import replacing
 from octflow.io.batch import BatchResult, TileJob, TileRecord, accept, work_through
 from octflow.io.complex_tiles import count_not_finite, write_complex_lines
+from octflow.io.delivered import (
+    DeliveredFiles,
+    check_delivered,
+    delivered_files,
+    delivered_job,
+)
 from octflow.io.digest import content_id, file_raw_id
 from octflow.io.raw import Lanes, check_raw_size
 from octflow.io.records import product, read_record
@@ -40,6 +46,7 @@ class _Plan:
     settings: ConvertSettings
     folder: Path
     signature: str
+    delivered: dict[int, DeliveredFiles]
 
 
 def convert_batch(
@@ -53,7 +60,8 @@ def convert_batch(
 ) -> Outcome:
     """Turn the raw tiles of a batch into complex tiles; link those delivered as complex.
 
-    Where no complex tiles are wanted, the raw tiles are looked at and left to `process_batch`.
+    Where no complex tiles are wanted, or volumes and maps are delivered, the files of a tile are
+    looked at and left to `process_batch`.
 
     Parameters
     ----------
@@ -86,7 +94,7 @@ def convert_batch(
     plan = _plan(record, folder, illumination, instrument, settings)
     work = _worker(plan)
     result = work_through(
-        [TileJob(p.tile, p) for p in record.inputs if p.role == "raw" and p.tile is not None],
+        _jobs(plan, record),
         lambda job: work(job, plan),
         records=folder / "records",
         signature=plan.signature,
@@ -130,12 +138,20 @@ def _plan(
         settings=settings,
         folder=folder,
         signature=content_id(decisive),
+        delivered=delivered_files(record),
     )
+
+
+def _jobs(plan: _Plan, record: Record) -> list[TileJob]:
+    raw = [TileJob(p.tile, p) for p in record.inputs if p.role == "raw" and p.tile is not None]
+    return [*raw, *(delivered_job(tile, files) for tile, files in plan.delivered.items())]
 
 
 def _worker(plan: _Plan) -> Callable[[TileJob, _Plan], TileRecord]:
     if plan.kind == "complex":
         return _link_tile
+    if plan.kind == "processed":
+        return _check_delivered
     return _check_tile if plan.settings.complex == "none" else _convert_tile
 
 
@@ -144,6 +160,18 @@ def _check_tile(job: TileJob, plan: _Plan) -> TileRecord:
     check_spectra(Path(job.source.path), plan.kind, plan.n_x, plan.n_y, lanes=plan.lanes)
     return TileRecord(
         tile=job.tile, source=job.source.id, signature=plan.signature, inputs=[job.source]
+    )
+
+
+def _check_delivered(job: TileJob, plan: _Plan) -> TileRecord:
+    """Look at the headers of delivered files; they are read when they are linked."""
+    files = plan.delivered[job.tile]
+    check_delivered(files, plan.n_x, plan.n_y)
+    return TileRecord(
+        tile=job.tile,
+        source=job.source.id,
+        signature=plan.signature,
+        inputs=list(files.values()),
     )
 
 

@@ -1,16 +1,15 @@
 """One function per rule of the stage process."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.core.errors import DataError
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
-from octflow.core.names import tile_name
+from octflow.core.names import obtainable, tile_name
 from octflow.core.record import Outcome, Product, Record, Tiles
 from octflow.core.scaled import STEPS
 from octflow.io.batch import (
@@ -22,14 +21,22 @@ from octflow.io.batch import (
     work_through,
 )
 from octflow.io.complex_source import ComplexSource
+from octflow.io.delivered import (
+    DeliveredFiles,
+    delivered_files,
+    delivered_job,
+    read_delivered,
+)
 from octflow.io.digest import content_id, fast_id
-from octflow.io.nifti import read_nifti, write_nifti
+from octflow.io.nifti import write_nifti
 from octflow.io.records import product, read_record
 from octflow.io.scaled import write_int16
 from octflow.stages.process import VERSION
+from octflow.stages.process.completion import complete_tile
 from octflow.stages.process.overview import write_overview
 from octflow.stages.process.quality import said
 from octflow.stages.process.settings import ProcessSettings, SurfaceRule
+from octflow.stages.process.surface_map import surface_map, surface_of
 from octflow.stages.process.tile import process_tile
 
 _SURFACE_QC = ("surface_found_fraction", "surface_edge_px")
@@ -47,6 +54,14 @@ class _Plan:
     surface: SurfaceRule | int | NDArray[np.float32]
     folder: Path
     signature: str
+    delivered: dict[int, DeliveredFiles]
+    size_px: tuple[int, int]
+
+    @property
+    def jobs(self) -> list[TileJob]:
+        """One job per tile that can be used, from complex samples or from what is delivered."""
+        linked = [delivered_job(tile, files) for tile, files in self.delivered.items()]
+        return [*self.source.jobs, *linked]
 
 
 def process_batch(
@@ -60,6 +75,8 @@ def process_batch(
     threads: int,
 ) -> Outcome:
     """Turn the complex tiles of a batch into volumes, maps and a contact sheet.
+
+    Volumes and maps that the microscope delivers are linked, and others computed from them.
 
     Parameters
     ----------
@@ -97,14 +114,16 @@ def process_batch(
         source=source,
         instrument=instrument,
         settings=settings,
-        surface=_surface_of(settings, illumination),
+        surface=surface_of(settings, illumination),
         folder=folder,
         signature=content_id(
             [_signature(record, illumination, instrument, settings), source.signature]
         ),
+        delivered=delivered_files(record),
+        size_px=(illumination.tile_size_x_px, illumination.tile_size_y_px),
     )
     result = work_through(
-        source.jobs,
+        plan.jobs,
         lambda job: _process_tile(job, plan),
         records=folder / "records",
         signature=plan.signature,
@@ -113,7 +132,8 @@ def process_batch(
     )
     accept(result, max_failed_tiles=settings.max_failed_tiles)
     outcome = _outcome(result, record)
-    if (path := _surface_map(settings)) is not None:
+    outcome.warnings.extend(_left_out(plan))
+    if (path := surface_map(settings)) is not None:
         outcome.inputs.append(product(path, "surface_map"))
     write_overview(overview, result, outcome, record.unit)
     outcome.outputs.append(product(overview, "overview"))
@@ -125,7 +145,7 @@ def _signature(
     record: Record, illumination: Illumination, instrument: Instrument, settings: ProcessSettings
 ) -> str:
     """Digest what decides the products of a tile, besides the complex tile."""
-    path = _surface_map(settings)
+    path = surface_map(settings)
     return content_id(
         {
             "version": VERSION,
@@ -140,28 +160,20 @@ def _signature(
     )
 
 
-def _surface_map(settings: ProcessSettings) -> Path | None:
-    rule = str(settings.surface)
-    return Path(rule) if rule.endswith((".nii", ".nii.gz")) else None
-
-
-def _surface_of(
-    settings: ProcessSettings, illumination: Illumination
-) -> SurfaceRule | int | NDArray[np.float32]:
-    """Return the rule of the surface, or the map that is named instead of one."""
-    if (path := _surface_map(settings)) is None:
-        rule: SurfaceRule | int = settings.surface  # type: ignore[assignment]
-        return rule
-    surface_px = np.asarray(read_nifti(path), np.float32)
-    shape = (illumination.tile_size_y_px, illumination.tile_size_x_px)
-    if surface_px.shape != shape:
-        raise DataError(path, found=f"shape {surface_px.shape}", expected=f"(y, x) of {shape}")
-    if bad := int(np.count_nonzero(~np.isfinite(surface_px))):
-        raise DataError(path, found=f"{bad} values not finite", expected="a depth index each")
-    return surface_px
+def _left_out(plan: _Plan) -> Iterator[str]:
+    """Name what is asked for and neither delivered nor to be made of what is."""
+    for roles in {tuple(files) for files in plan.delivered.values()}:
+        lost = [m for m in plan.settings.modalities if m not in obtainable(roles)]
+        if lost:
+            yield (
+                f"left out {', '.join(lost)}: found {', '.join(roles)} delivered, expected the "
+                "volumes they are made of; remove them from process.modalities"
+            )
 
 
 def _process_tile(job: TileJob, plan: _Plan) -> TileRecord:
+    if job.tile in plan.delivered:
+        return _complete_tile(job, plan)
     tile = plan.source.open(job)
     found = process_tile(tile, plan.surface, _measured_before(job), plan.instrument, plan.settings)
     return TileRecord(
@@ -170,6 +182,31 @@ def _process_tile(job: TileJob, plan: _Plan) -> TileRecord:
         signature=plan.signature,
         inputs=tile.inputs,
         outputs=_write_products(job.tile, found.arrays, plan),
+        qc=found.qc,
+        gates=found.gates,
+    )
+
+
+def _complete_tile(job: TileJob, plan: _Plan) -> TileRecord:
+    """Link what is delivered of a tile, and write what is not."""
+    read = [read_delivered(file, *plan.size_px) for file in plan.delivered[job.tile].values()]
+    found = complete_tile(
+        {array.source.role: array.values for array in read},
+        Path(job.source.path),
+        plan.surface,
+        plan.instrument,
+        plan.settings,
+    )
+    links = [
+        array.link(plan.folder / tile_name(plan.mosaic, job.tile, array.source.role))
+        for array in read
+    ]
+    return TileRecord(
+        tile=job.tile,
+        source=job.source.id,
+        signature=plan.signature,
+        inputs=[array.source for array in read],
+        outputs=[*links, *_write_products(job.tile, found.arrays, plan)],
         qc=found.qc,
         gates=found.gates,
     )
