@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
+import octflow
 from octflow.core.errors import SettingsError
 from octflow.core.experiment import Experiment
 from octflow.core.instrument import Instrument
@@ -20,6 +21,7 @@ from octflow.stages.register.settings import RegisterSettings
 from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stitch.settings import StitchSettings
 from octflow.stages.volume.settings import VolumeSettings
+from octflow.workflow.instrument import calibrated, with_preset
 
 
 class Project(Settings):
@@ -70,15 +72,30 @@ class Config(Settings):
     stack: StackSettings = StackSettings()
 
 
-def read_config(values: dict[str, Any]) -> Config:
-    """Check the values Snakemake read from the configuration files.
+PIPELINE = Path(octflow.__file__).parents[1]
+"""Folder of the Snakefile of this checkout."""
+
+
+def read_config(values: dict[str, Any], base: Path = PIPELINE) -> Config:
+    """Check the values Snakemake read from the configuration files, and fill in what they name.
+
+    Parameters
+    ----------
+    values : dict
+        Sections.
+    base : Path
+        Folder of the Snakefile, where relative paths start.
 
     Raises
     ------
     SettingsError
         Names every wrong key with what was found.
+    DataError
+        The calibration table of the instrument cannot be used.
     """
     try:
+        if isinstance(said := values.get("instrument"), dict):
+            values = {**values, "instrument": with_preset(said, base)}
         config = Config.model_validate(values)
     except ValidationError as error:
         lines = [
@@ -86,6 +103,7 @@ def read_config(values: dict[str, Any]) -> Config:
             for e in error.errors()
         ]
         raise SettingsError("configuration: " + "; ".join(lines)) from None
+    config = config.model_copy(update={"instrument": calibrated(config.instrument, base)})
     if config.acquisition.format == "processed_with_spectral":
         _check_delivered(config)
     return _laned(config) if config.acquisition.interleaved else config

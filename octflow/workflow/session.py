@@ -61,13 +61,19 @@ class Session:
 
     @cached_property
     def instrument(self) -> dict[str, Any]:
-        """The microscope; its dispersion file as seen from the project folder, with its digest."""
+        """The microscope; its files as seen from the project folder.
+
+        What preset and calibration say is in the values, what the dispersion file says in its
+        digest: another content is another param.
+        """
         plain = self.config.instrument.plain()
-        if plain["dispersion_file"]:
-            path = self.pipeline / plain["dispersion_file"]
-            # Relative, so that a project that is moved together with the file is not made anew.
-            plain["dispersion_file"] = os.path.relpath(path, self.project)
-            plain["dispersion_id"] = fast_id(path) if path.exists() else None
+        for name in ("preset", "calibration_file", "dispersion_file"):
+            if plain[name]:
+                path = self.pipeline / plain[name]
+                # Relative, so that a project that is moved with the file is not made anew.
+                plain[name] = os.path.relpath(path, self.project)
+                if name == "dispersion_file":
+                    plain["dispersion_id"] = fast_id(path) if path.exists() else None
         return plain
 
     @property
@@ -219,7 +225,7 @@ def open_session(values: dict[str, Any], base: str | Path) -> Session:
     SettingsError
         The configuration is wrong, or its project folder cannot be written.
     """
-    session = Session(read_config(values), Path(base).absolute())
+    session = Session(read_config(values, Path(base).absolute()), Path(base).absolute())
     try:
         session.alive = join_runs(session.project)
     except OSError as error:

@@ -20,6 +20,7 @@ from octflow.io.delivered import (
     delivered_job,
 )
 from octflow.io.digest import content_id, file_raw_id
+from octflow.io.instrument import instrument_files
 from octflow.io.raw import Lanes, check_raw_size
 from octflow.io.records import product, read_record
 from octflow.io.spectral_tiles import (
@@ -223,16 +224,16 @@ def _link_tile(job: TileJob, plan: _Plan) -> TileRecord:
 
 
 def _outcome(result: BatchResult, record: Record, instrument: Instrument) -> Outcome:
-    dispersion = [Path(instrument.dispersion_file)] if instrument.dispersion_file else []
     missing: list[TileFailure] = record.tiles.missing if record.tiles else []
     warned = [r for r in result.done if any(g.verdict != "pass" for g in r.gates)]
     return Outcome(
-        inputs=[*result.inputs, *(product(path, "dispersion") for path in dispersion)],
+        inputs=[*result.inputs, *instrument_files(instrument)],
         outputs=result.outputs,
         tiles=Tiles(ok=[r.tile for r in result.done], failed=result.failed, missing=missing),
         qc={
             "tiles_converted": len(result.done),
             "tiles_failed": len(result.failed),
+            "calibration_residual_nm": instrument.calibration_residual_nm,
             "saturated_fraction": max(
                 (r.qc["saturated_fraction"] for r in result.done if r.qc), default=None
             ),

@@ -28,6 +28,7 @@ from octflow.io.delivered import (
     read_delivered,
 )
 from octflow.io.digest import content_id, fast_id
+from octflow.io.instrument import instrument_files
 from octflow.io.nifti import write_nifti
 from octflow.io.records import product, read_record
 from octflow.io.scaled import write_int16
@@ -135,6 +136,8 @@ def process_batch(
     outcome.warnings.extend(_left_out(plan))
     if (path := surface_map(settings)) is not None:
         outcome.inputs.append(product(path, "surface_map"))
+    if source.signature is not None:
+        outcome.inputs.extend(instrument_files(instrument))
     write_overview(overview, result, outcome, record.unit)
     outcome.outputs.append(product(overview, "overview"))
     source.release(result.done)
