@@ -22,7 +22,7 @@ def three_views(tmp_path_factory):
     folder = tmp_path_factory.mktemp("three") / "tiny"
     options = ["--format", "complex", "--third-illumination", "--slices", "1"]
     runs.simulate(folder, "tiny", *options)
-    status, said = runs.snakemake(folder, cores=2)
+    status, said = runs.snakemake(folder, "state/slice-001.registered", cores=2)
     assert status == 0, said
     return folder
 
@@ -43,6 +43,9 @@ def test_the_slice_is_registered_from_three_views(three_views):
 STITCHED = "mosaic-{:03d}/state/mosaic-{:03d}.stitched"
 
 
+SECOND_COLUMN = {"first_slice": 2, "last_slice": 2, "grid_size_x": 1, "first_column": 1}
+
+
 def maps_of(folder, mosaic=1):
     """Stitched maps by modality."""
     record = read_record(folder / "project" / STITCHED.format(mosaic, mosaic))
@@ -52,12 +55,36 @@ def maps_of(folder, mosaic=1):
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    """The first mosaic of one slice from files as they are by default."""
+    """The first mosaic of one slice from files as they are by default, and the second slice.
+
+    This is the same tissue again, but only the second column was scanned.
+    """
     simulated = runs.simulate(tmp_path_factory.mktemp("a") / "tiny", "tiny", "--slices", "1")
     folder = runs.acquisition(simulated, simulated.parent / "plain")
-    status, said = runs.snakemake(folder, STITCHED.format(1, 1), cores=2)
+    rows = yaml.safe_load((folder / "config.yaml").read_text())["experiment"]["illuminations"]
+    rows[0]["overrides"] = [SECOND_COLUMN]
+    reconfigure(folder, "experiment", illuminations=rows)
+    for tile, old in ((1, 4), (2, 3)):
+        (path,) = (folder / "raw").glob(f"mosaic_001_image_{old:04d}_*")
+        os.link(path, folder / "raw" / f"mosaic_003_image_{tile:04d}_spectral_0009.nii")
+    status, said = runs.snakemake(folder, STITCHED.format(1, 1), STITCHED.format(3, 3), cores=2)
     assert status == 0, said
     return folder
+
+
+def test_a_slice_with_another_grid_lies_where_its_columns_are(plain):
+    whole, part = (maps_of(plain, mosaic) for mosaic in (1, 3))
+    record = read_record(plain / "project" / STITCHED.format(3, 3))
+    assert record.tiles.ok == [1, 2]
+    assert record.tiles.missing == []
+    # Right of the first column, which is 32 px wide, the second is alone.
+    n_y, n_x = np.min([maps["aip"].shape for maps in (whole, part)], axis=0)
+    alone = np.s_[:n_y, 35:n_x]
+    for role in ("aip", "ret", "ori", "biref"):
+        both = np.isfinite(whole[role][alone]) & np.isfinite(part[role][alone])
+        assert np.count_nonzero(both) > 100
+        np.testing.assert_array_equal(whole[role][alone][both], part[role][alone][both])
+    assert not np.isfinite(part["aip"][:, :15]).any()
 
 
 def reconfigure(folder, section, **changes):
@@ -75,7 +102,7 @@ def disguised(plain, folder):
     """
     runs.acquisition(plain, folder)
     order = {1: 4, 2: 2, 3: 1, 4: 3}
-    for path in sorted((folder / "raw").iterdir()):
+    for path in sorted((folder / "raw").glob("mosaic_001_*")):
         name = parse_raw_name(path.name)
         spectra = np.fromfile(path, "<u2")[176:]
         path.unlink()
@@ -108,7 +135,8 @@ def test_delivered_volumes_and_maps_give_the_same_brain(plain, tmp_path):
     status, said = runs.snakemake(folder, STITCHED.format(1, 1), archived, cores=2)
     assert status == 0, said
     expected, found = runs.products(plain), runs.products(folder)
-    stitched = {k for k in expected if "/stitched/" in k or "/processed/" in k}
+    kinds = ("mosaic-001/stitched/", "mosaic-001/processed/")
+    stitched = {path for path in expected if path.startswith(kinds)}
     assert len(stitched) > 40
     assert {k: found[k] for k in stitched} == {k: expected[k] for k in stitched}
     kept = read_record(folder / "project" / archived)
