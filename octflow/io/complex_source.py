@@ -79,7 +79,7 @@ class ComplexSource:
         """
         if self._mode != "temporary":
             return
-        for record in done:
+        for record in (r for r in done if r.tile in self._stored):
             path = Path(self._stored[record.tile].path)
             if path.is_symlink() or not path.exists():
                 continue
