@@ -42,7 +42,7 @@ rule all:
         collect(rules.process_batch.output.flag, zip, **session.batches),
         collect(rules.stitch_enface.output.flag, mosaic=session.mosaics),
         collect(rules.join_volumes.output.flag, mosaic=session.mosaics),
-        collect(rules.register_slice.output.flag, slice=session.slices),
+        collect(rules.register_slice.output.flag, slice=session.registered),
         [rules.stack_slices.output.flag] if session.slices else [],
 
 

@@ -14,7 +14,7 @@ rule stack_slices:
         volumes=collect(
             rules.join_volumes.output.flag, mosaic=session.reference_mosaics
         ),
-        registered=collect(rules.register_slice.output.flag, slice=session.slices),
+        registered=collect(rules.register_slice.output.flag, slice=session.registered),
     output:
         flag="state/project.stacked",
         overview=report(

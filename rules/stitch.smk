@@ -81,6 +81,7 @@ rule stitch_enface:
     params:
         folder="mosaic-{mosaic}/stitched",
         illumination=session.illumination,
+        grid=session.grid,
         instrument=session.instrument,
         settings=session.settings("stitch"),
         unit=session.unit,

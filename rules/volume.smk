@@ -85,6 +85,7 @@ rule stitch_volume:
     params:
         folder="mosaic-{mosaic}/stitched",
         illumination=session.illumination,
+        grid=session.grid,
         instrument=session.instrument,
         modality="{modality}",
         settings=session.settings("volume"),

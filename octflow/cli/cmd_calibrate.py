@@ -20,7 +20,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Path(file_okay=False, path_type=Path),
     default="calibration",
     show_default=True,
-    help="Folder of dispersion.dat and dispersion.png.",
+    help="Folder of dispersion.dat, dispersion.png and instrument.yaml.",
 )
 @click.option("--each", is_flag=True, help="One dispersion per camera: needs strong reflections.")
 def command(raw: tuple[Path, ...], config_file: Path, out: Path, *, each: bool) -> None:
@@ -35,9 +35,10 @@ def command(raw: tuple[Path, ...], config_file: Path, out: Path, *, each: bool) 
     """  # noqa: D301 - \b keeps click from joining the lines
     config = read_config(yaml.safe_load(config_file.read_text()) or {})
     found = calibrate(raw, instrument=config.instrument, experiment=config.experiment, each=each)
-    phases, picture = write_calibration(found, out)
+    phases, picture, preset = write_calibration(found, out, config.instrument)
     for line in found.words():
         click.echo(line)
-    click.echo(f"wrote {phases} and {picture}; to use it: instrument.dispersion_file: {phases}")
+    click.echo(f"wrote {phases}, {picture} and {preset}")
+    click.echo(f"to use it: instrument: {{preset: {preset.absolute()}}}")
     if found.maps_agree is False:
         sys.exit(1)

@@ -31,7 +31,10 @@ def command(file: Path | None, write: Path | None) -> None:
         changed = write_generated(write)
         click.echo("\n".join(f"wrote {path}" for path in changed) or "nothing changed")
     elif file:
-        read_config(yaml.safe_load(file.read_text()) or {})
+        config = read_config(yaml.safe_load(file.read_text()) or {})
         click.echo(f"{file}: good")
+        if (residual_nm := config.instrument.calibration_residual_nm) is not None:
+            table = config.instrument.calibration_file
+            click.echo(f"{table}: straight within {residual_nm:.4f} nm")
     else:
         click.echo(default_yaml(), nl=False)

@@ -10,6 +10,9 @@ from octflow.simulate.acquisition import exposures, scan
 from octflow.simulate.presets import preset
 from octflow.simulate.settings import Simulation
 
+_SCAN = ("grid_size_x", "tile_size_x_px", "tile_size_y_px", "overlap_fraction")
+"""What illuminations whose A-lines are interleaved have in common."""
+
 
 @click.command("simulate")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
@@ -37,6 +40,12 @@ from octflow.simulate.settings import Simulation
 )
 @click.option("--third-illumination", is_flag=True, help="Add an illumination tilted by +15 deg.")
 @click.option(
+    "--interleaved",
+    is_flag=True,
+    help="One file for all illuminations of a slice, A-line by A-line; they get the grid and the "
+    "tiles of the first.",
+)
+@click.option(
     "--pace",
     type=click.FloatRange(min=0),
     default=0,
@@ -51,6 +60,7 @@ def command(
     *,
     grow: bool,
     third_illumination: bool,
+    interleaved: bool,
     **changes: int | str | None,
 ) -> None:
     """Simulate a PS-OCT acquisition into FOLDER.
@@ -66,7 +76,9 @@ def command(
       octflow simulate /tmp/live --pace 10 --grow
       snakemake --cores 2 --configfile /tmp/brain/config.yaml
     """  # noqa: D301 - \b keeps click from joining the lines
-    simulation = _simulation(size, third_illumination=third_illumination, changes=changes)
+    simulation = _simulation(
+        size, third_illumination=third_illumination, interleaved=interleaved, changes=changes
+    )
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "config.yaml") as part:
         part.write_text(yaml.safe_dump(config_of(simulation, folder), sort_keys=False))
@@ -79,7 +91,11 @@ def command(
 
 
 def _simulation(
-    size: str, *, third_illumination: bool, changes: dict[str, int | str | None]
+    size: str,
+    *,
+    third_illumination: bool,
+    interleaved: bool,
+    changes: dict[str, int | str | None],
 ) -> Simulation:
     keys = {"seed": "seed", "slices": "n_slices", "raw_kind": "raw_kind", "names": "name_style"}
     plain = preset(size).plain()
@@ -87,6 +103,11 @@ def _simulation(
     if third_illumination:
         rows = plain["experiment"]["illuminations"]
         rows.append({**rows[-1], "name": "tiltPos", "tilt_deg": 15.0})
+    if interleaved:
+        rows = plain["experiment"]["illuminations"]
+        alike = {key: rows[0][key] for key in _SCAN}
+        plain["experiment"]["illuminations"] = [{**row, **alike} for row in rows]
+        plain["interleaved"] = True
     return Simulation.model_validate(plain)
 
 
@@ -100,7 +121,11 @@ def config_of(simulation: Simulation, folder: Path) -> dict[str, object]:
             "folder": str(base / "project"),
             "slice_thickness_um": simulation.slice_thickness_um,
         },
-        "acquisition": {"folder": str(base / "raw"), "format": simulation.raw_kind},
+        "acquisition": {
+            "folder": str(base / "raw"),
+            "format": simulation.raw_kind,
+            "interleaved": simulation.interleaved,
+        },
         "experiment": simulation.experiment.plain(),
         "instrument": {
             **simulation.instrument.plain(),

@@ -21,6 +21,8 @@ class GridOverride(Settings):
     """Last slice with this grid."""
     grid_size_x: int = Field(ge=1)
     """Grid columns in these slices."""
+    first_column: int = Field(0, ge=0)
+    """Grid column of the other slices that the first of these lies on."""
 
 
 class Illumination(Settings):
@@ -40,14 +42,22 @@ class Illumination(Settings):
     """Nominal overlap of neighbouring tiles."""
     mask_threshold_db: float = 60.0
     """Average intensity above which the stitched map is tissue."""
+    first_column: int = Field(0, ge=0)
+    """Place of the first grid column; overrides count from the same one."""
     overrides: tuple[GridOverride, ...] = ()
     """Other grids for ranges of slices."""
+    lane: int = Field(0, ge=0)
+    """Place among the illuminations interleaved in a raw file, from 0; filled in where
+    acquisition.interleaved says so."""
+    n_lanes: int = Field(1, ge=1)
+    """Illuminations interleaved in a raw file; filled in likewise."""
 
     def at(self, slice_id: int) -> "Illumination":
         """Return this row as it holds for one slice."""
         for other in self.overrides:
             if other.first_slice <= slice_id <= other.last_slice:
-                return self.model_copy(update={"grid_size_x": other.grid_size_x})
+                changed = other.model_dump(include={"grid_size_x", "first_column"})
+                return self.model_copy(update=changed)
         return self
 
     def nominal_step_px(self) -> tuple[float, float]:
@@ -79,6 +89,39 @@ class Experiment(Settings):
         if not names or len(set(names)) < len(names):
             raise SettingsError(f"illuminations: found names {names}, expected distinct names")
         return self
+
+    def interleaved(self) -> "Experiment":
+        """Return the same table with all illuminations of a slice in one raw file.
+
+        A-line i of the file belongs to illumination i modulo their number.
+
+        Raises
+        ------
+        SettingsError
+            Tiles or grids differ, so that the A-lines of a file do not go round evenly.
+
+        Examples
+        --------
+        >>> rows = [Illumination(name=n, grid_size_x=3) for n in ("normal", "tiltPos")]
+        >>> table = Experiment(illuminations=tuple(rows)).interleaved()
+        >>> [(row.lane, row.n_lanes) for row in table.illuminations]
+        [(0, 2), (1, 2)]
+        """
+        alike = ("tile_size_x_px", "tile_size_y_px", "grid_size_x", "first_column", "overrides")
+        for field in alike:
+            found = {row.name: getattr(row, field) for row in self.illuminations}
+            if any(value != self.illuminations[0].__dict__[field] for value in found.values()):
+                said = ", ".join(f"{name}: {value}" for name, value in found.items())
+                raise SettingsError(
+                    f"experiment.illuminations: found {field} {said}, "
+                    "expected the same for all illuminations that are interleaved"
+                )
+        n = len(self.illuminations)
+        rows = [
+            row.model_copy(update={"lane": lane, "n_lanes": n})
+            for lane, row in enumerate(self.illuminations)
+        ]
+        return self.model_copy(update={"illuminations": tuple(rows)})
 
     def slice_of(self, mosaic: int) -> int:
         """Return the slice a mosaic belongs to.
@@ -121,6 +164,8 @@ class Experiment(Settings):
     def grid_of(self, mosaic: int) -> dict[int, tuple[int, int]]:
         """Return the grid position (x, y) of every tile, y = 0 having the smallest y.
 
+        A place is the same in all slices, whatever columns of the grid a slice has.
+
         Examples
         --------
         Snake by columns, up and right: the first column runs from the bottom to the top.
@@ -129,8 +174,9 @@ class Experiment(Settings):
         >>> Experiment(grid_size_y=3, illuminations=(row,)).grid_of(1)
         {1: (0, 2), 2: (0, 1), 3: (0, 0), 4: (1, 0), 5: (1, 1), 6: (1, 2)}
         """
-        size = (self.illumination_of(mosaic).grid_size_x, self.grid_size_y)
-        return dict(enumerate(self._scan(*size), start=1))
+        row = self.illumination_of(mosaic)
+        places = self._scan(row.grid_size_x, self.grid_size_y)
+        return {tile: (row.first_column + x, y) for tile, (x, y) in enumerate(places, start=1)}
 
     def _scan(self, size_x: int, size_y: int) -> Iterator[tuple[int, int]]:
         by_columns = "column" in self.grid_type

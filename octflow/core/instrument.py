@@ -29,7 +29,10 @@ class Instrument(Settings):
     """The microscope: optics, voxel size and spectrometer calibration."""
 
     name: str = "example"
-    """Name of the preset in config/instruments it was taken from."""
+    """Name in records."""
+    preset: str | None = None
+    """Name of a file in config/instruments, or path of such a file: it holds what is not said
+    here. Paths in it start at its own folder."""
     wavelength_um: Positive = 1.3
     """Centre wavelength; turns retardance into birefringence."""
     voxel_x_um: Positive = 10.0
@@ -43,6 +46,13 @@ class Instrument(Settings):
         Camera(slope_nm=0.159057, offset_nm=1146.579),
     )
     """Wavelength maps of channel 1 and of channel 2 (after undoing its reversal)."""
+    calibration_file: str | None = None
+    """Table of wavelengths and the pixels that see them, which the wavelength maps are fitted to
+    in place of `cameras`: lines of wavelength in nm, pixel of camera 1, pixel of camera 2."""
+    max_calibration_residual_nm: Positive = 0.1
+    """Largest distance of the table from the fitted straight lines."""
+    calibration_residual_nm: float | None = None
+    """That distance, filled in when the table is read."""
     dispersion_file: str | None = None
     """float64 phases in rad on the common wavenumber grid: 2048 for both cameras, or 4096."""
     dispersion_id: str | None = None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 Position = tuple[float, float]
+Place = tuple[int, int]
 Grid = Mapping[int, tuple[int, int]]
 Along = Literal["x", "y"]
 
@@ -138,6 +139,50 @@ def resampled(tile: Floats, placement: Placement) -> Floats:
         before, after = shifted[..., :-1], shifted[..., 1:]
         shifted = after + (before - after) * tile.dtype.type(fraction)
     return shifted
+
+
+def extended(known: Mapping[Place, Position], places: Iterable[Place]) -> dict[Place, Position]:
+    """Return the positions of grid places; those not known lie on the lattice of those that are.
+
+    Parameters
+    ----------
+    known : dict of (x, y) to (x, y) in px
+        Positions by place in the grid.
+    places : iterable of (x, y)
+        Places wanted.
+
+    Returns
+    -------
+    positions : dict of (x, y) to (x, y) in px
+        All shifted alike where one were negative.
+
+    Raises
+    ------
+    ValueError
+        The known places do not determine a lattice along an axis that is wanted.
+
+    Examples
+    --------
+    >>> known = {(0, 0): (0.0, 0.0), (0, 1): (1.0, 50.0), (1, 0): (40.0, 2.0)}
+    >>> {place: tuple(map(float, np.round(p, 6))) for place, p in
+    ...     extended(known, [(1, 0), (2, 0)]).items()}
+    {(1, 0): (40.0, 2.0), (2, 0): (80.0, 4.0)}
+    """
+    wanted = list(places)
+    positions = {place: known[place] for place in wanted if place in known}
+    if unknown := [place for place in wanted if place not in known]:
+        at = _with_one(known)
+        steps, _, rank, _ = np.linalg.lstsq(at, np.array(list(known.values())))
+        if rank < np.linalg.matrix_rank(np.vstack([at, _with_one(unknown)])):
+            raise ValueError(f"places {sorted(known)} do not tell where {unknown[0]} lies")
+        found = _with_one(unknown) @ steps
+        positions |= {p: (float(x), float(y)) for p, (x, y) in zip(unknown, found, strict=True)}
+    low_x, low_y = (min(0.0, *(p[axis] for p in positions.values())) for axis in (0, 1))
+    return {place: (positions[place][0] - low_x, positions[place][1] - low_y) for place in wanted}
+
+
+def _with_one(places: Iterable[Place]) -> Floats:
+    return np.array([(x, y, 1.0) for x, y in places])
 
 
 def neighbours(grid: Grid) -> list[tuple[int, int, Along]]:

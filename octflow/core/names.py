@@ -1,18 +1,27 @@
 """File names: what the microscope writes, what octflow writes."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-RawKind = Literal["spectral", "spectral_12bit", "complex"]
-"""Format of a raw file."""
-Delivery = Literal["spectral", "spectral_12bit", "complex", "complex_with_spectral"]
+RawKind = Literal["spectral", "spectral_12bit", "complex", "processed"]
+"""Format of a raw file; processed: a volume or map made by the microscope."""
+Delivery = Literal[
+    "spectral", "spectral_12bit", "complex", "complex_with_spectral", "processed_with_spectral"
+]
 """What the microscope delivers of every tile."""
+Modality = Literal["dBI", "R3D", "O3D", "aip", "mip", "ret", "ori", "biref", "surf"]
+"""Volumes and maps of a tile."""
 
 VOLUMES = ("dBI", "R3D", "O3D")
 """Volumes of a tile: intensity in dB, retardance and axis in degrees."""
 ENFACE = ("aip", "mip", "ret", "ori", "biref", "surf")
 """Maps of a tile: mean and maximum intensity, retardance, axis, birefringence, surface."""
+MODALITIES = (*VOLUMES, *ENFACE)
+"""Volumes and maps."""
+_MADE_OF = {"aip": "dBI", "mip": "dBI", "surf": "dBI", "ret": "R3D", "biref": "R3D", "ori": "O3D"}
+"""The volume that a map is made of, besides the surface."""
 AXIAL = frozenset({"O3D", "ori"})
 """Modalities that are axis angles."""
 
@@ -22,7 +31,9 @@ _RAW_NAMES: dict[RawKind, re.Pattern[str]] = {
     "spectral": re.compile(_TILE + _STAGE + r"_spectral_\d+\.nii", re.IGNORECASE),
     "spectral_12bit": re.compile(_TILE + _STAGE + r"_spectral_\d+\.raw", re.IGNORECASE),
     "complex": re.compile(_TILE + r"_processed(?:_cropped)?\.nii", re.IGNORECASE),
+    "processed": re.compile(_TILE + rf"_(?P<modality>{'|'.join(MODALITIES)})\.nii", re.IGNORECASE),
 }
+_SPELLED = {modality.lower(): modality for modality in MODALITIES}
 
 
 def used_kind(delivery: Delivery) -> RawKind:
@@ -33,6 +44,8 @@ def used_kind(delivery: Delivery) -> RawKind:
     >>> used_kind("complex_with_spectral"), used_kind("spectral_12bit")
     ('complex', 'spectral_12bit')
     """
+    if delivery == "processed_with_spectral":
+        return "processed"
     return "complex" if delivery == "complex_with_spectral" else delivery
 
 
@@ -44,7 +57,21 @@ def archived_kind(delivery: Delivery) -> RawKind:
     >>> archived_kind("complex_with_spectral"), archived_kind("complex")
     ('spectral', 'complex')
     """
-    return "spectral" if delivery == "complex_with_spectral" else delivery
+    if delivery == "complex_with_spectral" or delivery == "processed_with_spectral":
+        return "spectral"
+    return delivery
+
+
+def obtainable(delivered: Iterable[str]) -> frozenset[str]:
+    """Return the modalities that are delivered, or can be computed from volumes that are.
+
+    Examples
+    --------
+    >>> sorted(obtainable(["dBI", "ori"]))
+    ['aip', 'dBI', 'mip', 'ori', 'surf']
+    """
+    there = set(delivered)
+    return frozenset(there | {made for made, volume in _MADE_OF.items() if volume in there})
 
 
 @dataclass(frozen=True)
@@ -54,6 +81,8 @@ class RawName:
     mosaic: int
     tile: int
     kind: RawKind
+    modality: str | None = None
+    """Which volume or map, of a processed tile."""
 
 
 def parse_raw_name(name: str) -> RawName | None:
@@ -62,13 +91,16 @@ def parse_raw_name(name: str) -> RawName | None:
     Examples
     --------
     >>> parse_raw_name("mosaic_001_image_0012_spectral_0345.nii")
-    RawName(mosaic=1, tile=12, kind='spectral')
+    RawName(mosaic=1, tile=12, kind='spectral', modality=None)
+    >>> parse_raw_name("Mosaic_001_image_0012_DBI.nii").modality
+    'dBI'
     >>> parse_raw_name("notes.txt") is None
     True
     """
     for kind, pattern in _RAW_NAMES.items():
         if match := pattern.fullmatch(name):
-            return RawName(int(match["mosaic"]), int(match["tile"]), kind)
+            spelled = _SPELLED[match["modality"].lower()] if kind == "processed" else None
+            return RawName(int(match["mosaic"]), int(match["tile"]), kind, spelled)
     return None
 
 

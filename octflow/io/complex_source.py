@@ -12,6 +12,7 @@ from octflow.core.record import Record
 from octflow.io.archive_tiles import TileCopy
 from octflow.io.batch import TileJob, TileRecord
 from octflow.io.complex_tiles import StoredTile
+from octflow.io.raw import Lanes
 from octflow.io.records import checked, listed
 from octflow.io.spectral_tiles import Reconstruction, SpectralTile, read_reconstruction
 
@@ -25,7 +26,7 @@ class ComplexSource:
         Of `convert_batch`. Its setting `complex` says whether complex tiles are kept, temporary,
         or none.
     illumination : Illumination
-        Gives the size of a tile.
+        Gives the size of a tile, and its A-lines where a raw file holds several illuminations.
     instrument : Instrument
         Gives what spectra are reconstructed with.
     """
@@ -34,6 +35,7 @@ class ComplexSource:
         self._settings = record.parameters.get("settings", {})
         self._mode = self._settings.get("complex", "keep")
         self._size = illumination.tile_size_x_px, illumination.tile_size_y_px
+        self._lanes = Lanes(illumination.lane, illumination.n_lanes)
         self._instrument = instrument
         self._raw = {p.tile: p for p in record.inputs if p.role == "raw" and p.tile is not None}
         self._stored = {p.tile: p for p in listed(record, "complex") if p.tile is not None}
@@ -85,7 +87,7 @@ class ComplexSource:
         """
         if self._mode != "temporary":
             return
-        for record in done:
+        for record in (r for r in done if r.tile in self._stored):
             path = Path(self._stored[record.tile].path)
             if path.is_symlink() or not path.exists():
                 continue
@@ -101,6 +103,7 @@ class ComplexSource:
             self._reconstruction,
             full_scale_counts=self._settings["full_scale_counts"],
             copy=copy,
+            lanes=self._lanes,
         )
 
     def _kind_of(self, tile: int) -> RawKind:

@@ -97,10 +97,30 @@ def read_layout(path: Path) -> Layout:
     DataError
         Not a NIfTI file, or one whose values are scaled.
     """
+    layout, slope, intercept = read_scaled_layout(path)
+    if (slope, intercept) != (1, 0):
+        raise DataError(path, found=f"values scaled by {slope:g}", expected="plain values")
+    return layout
+
+
+def read_scaled_layout(path: Path) -> tuple[Layout, float, float]:
+    """Return how the values of an uncompressed volume lie in its file, with their scale.
+
+    Returns
+    -------
+    layout : Layout
+        Shape, type and place.
+    slope, intercept : float
+        1 and 0 where the header holds no scale.
+
+    Raises
+    ------
+    DataError
+        Not a NIfTI file.
+    """
     proxy = _open(path).dataobj
-    if (proxy.slope, proxy.inter) != (1, 0):
-        raise DataError(path, found=f"values scaled by {proxy.slope:g}", expected="plain values")
-    return Layout(tuple(reversed(proxy.shape)), proxy.dtype, proxy.offset)
+    layout = Layout(tuple(reversed(proxy.shape)), proxy.dtype, proxy.offset)
+    return layout, float(proxy.slope), float(proxy.inter)
 
 
 def read_nifti(path: Path) -> NDArray:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from io import RawIOBase
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,17 @@ from octflow.core.names import RawKind
 
 HEADER_BYTES = 352
 """A NIfTI-1 header; its content is not trusted."""
+
+
+class Lanes(NamedTuple):
+    """Illuminations interleaved along the A-lines of a raw file: A-lines own::n are ours."""
+
+    own: int
+    n: int
+
+
+ONE_LANE = Lanes(0, 1)
+"""A file that holds one illumination."""
 
 
 def expected_bytes(kind: RawKind, n_x: int, n_y: int) -> int:
@@ -65,7 +77,7 @@ def read_raw_bytes(path: Path) -> NDArray[np.uint8]:
 
 
 def read_spectra(
-    path: Path, kind: RawKind, n_x: int, n_y: int, *, block_lines: int
+    path: Path, kind: RawKind, n_x: int, n_y: int, *, block_lines: int, lanes: Lanes = ONE_LANE
 ) -> Iterator[tuple[slice, NDArray[np.uint8], NDArray[np.uint16]]]:
     """Read a raw tile of spectra block by block, every byte once.
 
@@ -79,6 +91,8 @@ def read_spectra(
         A-lines per B-line, B-lines.
     block_lines : int
         B-lines of a block.
+    lanes : Lanes
+        Which of the interleaved A-lines of the file are those of the tile.
 
     Yields
     ------
@@ -87,7 +101,7 @@ def read_spectra(
     content : (N,) uint8 array
         Bytes of the block, with the header before the first; the same memory every time.
     spectra : (Y, 2, X, K) uint16 array
-        Camera counts as stored.
+        Camera counts of the tile, as stored.
 
     Raises
     ------
@@ -95,7 +109,7 @@ def read_spectra(
         The file became shorter while it was read.
     """
     start = HEADER_BYTES if kind == "spectral" else 0
-    line_bytes = (expected_bytes(kind, n_x, n_y) - start) // n_y
+    line_bytes = (expected_bytes(kind, lanes.n * n_x, n_y) - start) // n_y
     memory = np.empty(start + min(block_lines, n_y) * line_bytes, np.uint8)
     with path.open("rb", buffering=0) as file:
         for first in range(0, n_y, block_lines):
@@ -103,7 +117,15 @@ def read_spectra(
             content = memory[0 if first == 0 else start : start + n * line_bytes]
             _fill(content, file, path)
             samples = memory[start : start + n * line_bytes]
-            yield slice(first, first + n), content, _lines_of(samples, kind, n_x)
+            own = _own(samples, n * 2 * n_x, lanes)
+            yield slice(first, first + n), content, _lines_of(own, kind, n_x)
+
+
+def _own(samples: NDArray[np.uint8], n_a_lines: int, lanes: Lanes) -> NDArray[np.uint8]:
+    """Pick the A-lines of one lane, before anything is unpacked."""
+    if lanes.n == 1:
+        return samples
+    return samples.reshape(n_a_lines, lanes.n, -1)[:, lanes.own].reshape(-1)
 
 
 def _fill(content: NDArray[np.uint8], file: RawIOBase, path: Path) -> None:

@@ -25,7 +25,7 @@ from octflow.core.spectra.wavenumber import (
 from octflow.io.archive_tiles import TileCopy
 from octflow.io.complex_tiles import BLOCK_LINES, Lines
 from octflow.io.digest import content_id, fast_id
-from octflow.io.raw import check_raw_size, read_raw_bytes, read_spectra
+from octflow.io.raw import ONE_LANE, Lanes, check_raw_size, read_raw_bytes, read_spectra
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,9 @@ class SpectralTile:
     full_scale_counts: int
     copy: TileCopy | None = None
     """Takes every block as it passes, for the archive."""
+    lanes: Lanes = ONE_LANE
+    """Which A-lines of the file are the tile's; only these are reconstructed, and what is common
+    to A-lines is taken over these."""
     n_z: int = N_DEPTH
     inputs: list[Product] = field(default_factory=list)
     """What was read, with its SHA-256; after the last block."""
@@ -78,12 +81,17 @@ class SpectralTile:
             Another size than expected; all samples alike; not the bytes that were recorded. The
             last two are known at the end: nobody may keep what was made of the blocks before.
         """
-        check_raw_size(self.path, self.kind, self.n_x, self.n_y)
+        check_raw_size(self.path, self.kind, self.lanes.n * self.n_x, self.n_y)
         digest, saturated, alike = hashlib.sha256(), 0, _Alike()
         jones = _profiles(self.n_z, min(BLOCK_LINES, self.n_y), self.n_x)
         recipe = self.reconstruction
         for where, content, spectra in read_spectra(
-            self.path, self.kind, self.n_x, self.n_y, block_lines=BLOCK_LINES
+            self.path,
+            self.kind,
+            self.n_x,
+            self.n_y,
+            block_lines=BLOCK_LINES,
+            lanes=self.lanes,
         ):
             digest.update(content.data)
             if self.copy is not None:
@@ -129,7 +137,9 @@ class _Alike:
             )
 
 
-def check_spectra(path: Path, kind: RawKind, n_x: int, n_y: int) -> None:
+def check_spectra(
+    path: Path, kind: RawKind, n_x: int, n_y: int, *, lanes: Lanes = ONE_LANE
+) -> None:
     """Refuse a raw tile of another size or without signal, reading as little as shows it.
 
     Raises
@@ -137,9 +147,9 @@ def check_spectra(path: Path, kind: RawKind, n_x: int, n_y: int) -> None:
     DataError
         Says which.
     """
-    check_raw_size(path, kind, n_x, n_y)
+    check_raw_size(path, kind, lanes.n * n_x, n_y)
     alike = _Alike()
-    for _, _, spectra in read_spectra(path, kind, n_x, n_y, block_lines=1):
+    for _, _, spectra in read_spectra(path, kind, n_x, n_y, block_lines=1, lanes=lanes):
         alike.look(spectra)
         if not alike.alike:
             return

@@ -4,7 +4,7 @@ Rendered with the folder of the tiles, a mosaic and a modality it lists every ti
 position, which other programs can read too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import jinja2
 import yaml
 
 from octflow.core.errors import DataError
-from octflow.core.mosaic import Layout
+from octflow.core.mosaic import Layout, extended
 from octflow.io.atomic import replacing
 
 _TEMPLATE = """\
@@ -50,6 +50,23 @@ class Tilemap:
     """Tile id to position (x, y), the smallest being 0."""
     grid: dict[int, tuple[int, int]]
     """Tile id to place (x, y) in the grid."""
+
+    def on(self, grid: dict[int, tuple[int, int]]) -> "Tilemap":
+        """Return the coordinates of another scan of the same places, or some of them, or more.
+
+        Raises
+        ------
+        DataError
+            A place lies beyond what the known ones tell.
+        """
+        known = {self.grid[tile]: position for tile, position in self.positions_px.items()}
+        try:
+            positions = extended(known, grid.values())
+        except ValueError as error:
+            expected = "a template slice with more columns"
+            raise DataError("tile coordinates", found=str(error), expected=expected) from error
+        placed = {tile: positions[place] for tile, place in grid.items()}
+        return replace(self, positions_px=placed, grid=grid)
 
     def layout(self, tile_shape: tuple[int, int], *, subpixel: bool = True) -> Layout:
         """Lay out tiles of size (n_y, n_x)."""

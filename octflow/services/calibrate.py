@@ -1,5 +1,6 @@
 """Calibrate a spectrometer from raw tiles: dispersion phase, and a check of the wavelength maps."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ from octflow.core.spectra.wavenumber import (
 from octflow.io.atomic import replacing
 from octflow.io.picture import write_figure
 from octflow.io.raw import check_raw_size, read_raw_bytes, spectra_of
+from octflow.workflow.config import PIPELINE
+from octflow.workflow.instrument import preset_yaml
 
 MOST_SHIFT_PX = 0.25
 """Depth samples by which the cameras may differ before their wavelength maps are doubted."""
@@ -123,8 +126,12 @@ def calibrate(
     return Calibration(estimates, camera_shifts(corrected[0], corrected[1]), fringes)
 
 
-def write_calibration(calibration: Calibration, folder: Path) -> tuple[Path, Path]:
-    """Write dispersion.dat and dispersion.png; return both paths.
+def write_calibration(
+    calibration: Calibration, folder: Path, instrument: Instrument
+) -> tuple[Path, Path, Path]:
+    """Write dispersion.dat, dispersion.png and instrument.yaml; return their paths.
+
+    The last is a preset: the instrument it was found with, and the new dispersion.
 
     Raises
     ------
@@ -137,17 +144,22 @@ def write_calibration(calibration: Calibration, folder: Path) -> tuple[Path, Pat
     with replacing(phases) as part:
         part.write_bytes(calibration.phases_rad.astype("<f8").tobytes())
     write_figure(picture, _figure(calibration))
-    return phases, picture
+    preset, table = folder / "instrument.yaml", instrument.calibration_file
+    seen = os.path.relpath(PIPELINE / table, folder) if table else None
+    text = preset_yaml(instrument, dispersion_file=phases.name, calibration_file=seen)
+    with replacing(preset) as part:
+        part.write_text(text)
+    return phases, picture, preset
 
 
 def _read_lines(path: Path, experiment: Experiment, most: int) -> NDArray[np.uint16]:
     """Read some B-lines, evenly spaced, as (2, A, K)."""
     name = _spectral_name(path)
     row = experiment.illumination_of(name.mosaic)
-    n_x, n_y = row.tile_size_x_px, row.tile_size_y_px
+    n_x, n_y = row.n_lanes * row.tile_size_x_px, row.tile_size_y_px
     kind: RawKind = name.kind
     check_raw_size(path, kind, n_x, n_y)
-    spectra = spectra_of(read_raw_bytes(path), kind, n_x, n_y)
+    spectra = spectra_of(read_raw_bytes(path), kind, n_x, n_y)[:, :, :: row.n_lanes]
     lines = spectra[:: max(1, n_y * n_x // most)]
     if (lines == lines[:, :, :1]).all():
         raise DataError(path, found="the same spectrum everywhere", expected="fringes")
@@ -156,7 +168,7 @@ def _read_lines(path: Path, experiment: Experiment, most: int) -> NDArray[np.uin
 
 def _spectral_name(path: Path) -> RawName:
     name = parse_raw_name(path.name)
-    if name is None or name.kind == "complex":
+    if name is None or name.kind not in {"spectral", "spectral_12bit"}:
         raise DataError(path, found=f"the name {path.name}", expected="a tile of raw spectra")
     return name
 

@@ -39,7 +39,9 @@ class Exposure:
 
 
 def exposures(simulation: Simulation) -> list[Exposure]:
-    """List the tiles of an experiment in the order of acquisition.
+    """List the files of an experiment in the order of acquisition: its tiles, one by one.
+
+    Where illuminations are interleaved, a file is named after the first mosaic of its slice.
 
     Examples
     --------
@@ -51,7 +53,7 @@ def exposures(simulation: Simulation) -> list[Exposure]:
     pairs = [
         (mosaic, tile)
         for slice_id in range(1, simulation.n_slices + 1)
-        for mosaic in table.mosaics_of(slice_id)
+        for mosaic in table.mosaics_of(slice_id)[: 1 if simulation.interleaved else None]
         for tile in sorted(table.grid_of(mosaic))
     ]
     return [Exposure(counter, *pair) for counter, pair in enumerate(pairs, start=1)]
@@ -119,11 +121,21 @@ def write_raw_tile(simulation: Simulation, exposure: Exposure, path: Path) -> No
         jones = tile_jones(simulation, mosaic, tile)
         write_complex_tile(path, jones, voxel_size_mm=voxel_size_mm)
         return
-    spectra = tile_spectra(simulation, mosaic, tile)
+    spectra = _scanned(simulation, mosaic, tile)
     if simulation.raw_kind == "spectral":
         write_nifti(path, spectra, voxel_size_mm=voxel_size_mm)
     else:
         _write_packed(path, spectra)
+
+
+def _scanned(simulation: Simulation, mosaic: int, tile: int) -> NDArray[np.uint16]:
+    """Return the spectra of a file: of one mosaic, or of all of a slice, A-line by A-line."""
+    if not simulation.interleaved:
+        return tile_spectra(simulation, mosaic, tile)
+    table = simulation.experiment
+    mosaics = table.mosaics_of(table.slice_of(mosaic))
+    lanes = np.stack([tile_spectra(simulation, m, tile) for m in mosaics], axis=3)
+    return lanes.reshape(*lanes.shape[:2], -1, lanes.shape[-1])
 
 
 def _write_packed(path: Path, spectra: NDArray[np.uint16]) -> None:
@@ -213,7 +225,8 @@ def _written(
 
 def _is_whole(simulation: Simulation, exposure: Exposure, path: Path) -> bool:
     row = simulation.experiment.illumination_of(exposure.mosaic)
-    size = expected_bytes(simulation.raw_kind, row.tile_size_x_px, row.tile_size_y_px)
+    lanes = len(simulation.experiment.illuminations) if simulation.interleaved else 1
+    size = expected_bytes(simulation.raw_kind, lanes * row.tile_size_x_px, row.tile_size_y_px)
     return path.exists() and path.stat().st_size == size
 
 

@@ -64,9 +64,13 @@ def nominal_positions(simulation: Simulation, mosaic: int) -> dict[int, tuple[fl
 def _stage_positions(simulation: Simulation, mosaic: int) -> dict[int, tuple[float, float]]:
     """Return nominal positions, turned by the skew and jittered."""
     index, skew = row_index(simulation, mosaic), np.deg2rad(simulation.skew_deg)
+    table = simulation.experiment
+    # The jitter is that of a place, whatever number its tile has in a slice with another grid.
+    grid = table.grid_of(mosaic)
+    first = {place: tile for tile, place in table.grid_of(index + 1).items()}
     positions = {}
     for tile, (x, y) in nominal_positions(simulation, mosaic).items():
-        rng = stream(simulation.seed, _JITTER, index, tile)
+        rng = stream(simulation.seed, _JITTER, index, first.get(grid[tile], tile))
         j_x, j_y = rng.uniform(-simulation.jitter_px, simulation.jitter_px, 2)
         positions[tile] = (
             x * np.cos(skew) - y * np.sin(skew) + j_x,

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from octflow.core.errors import SettingsError
 from octflow.core.experiment import Experiment
 from octflow.core.instrument import Instrument
-from octflow.core.names import RawKind
 from octflow.core.settings import Settings
 
 NameStyle = Literal["counter", "stage", "cropped"]
@@ -36,11 +36,13 @@ class Simulation(Settings):
     """Illumination table, grid and scan order."""
     instrument: Instrument = Instrument()
     """Optics and spectrometer calibration."""
-    raw_kind: RawKind = "spectral"
+    raw_kind: Literal["spectral", "spectral_12bit", "complex"] = "spectral"
     """Format of the raw tiles."""
     name_style: NameStyle = "counter"
     """counter: names with a running number; stage: older spectral names with stage positions;
     cropped: complex tiles named ..._processed_cropped."""
+    interleaved: bool = False
+    """One raw file holds all illuminations of a slice, A-line by A-line."""
     slice_thickness_um: float = Field(500.0, gt=0)
     """Distance between the surfaces of consecutive slices."""
     surface_depth_px: float = Field(150.0, ge=30, le=300)
@@ -67,3 +69,11 @@ class Simulation(Settings):
     """Dispersion phase at the edges of the spectrum."""
     noise: CameraNoise = CameraNoise()
     """Light and noise of the cameras."""
+
+    @model_validator(mode="after")
+    def _check_interleaved(self) -> "Simulation":
+        if self.interleaved:
+            if self.raw_kind == "complex":
+                raise SettingsError("interleaved: found complex tiles, expected spectra")
+            self.experiment.interleaved()
+        return self

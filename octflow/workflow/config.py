@@ -7,10 +7,11 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
+import octflow
 from octflow.core.errors import SettingsError
 from octflow.core.experiment import Experiment
 from octflow.core.instrument import Instrument
-from octflow.core.names import Delivery
+from octflow.core.names import Delivery, Modality
 from octflow.core.record import Record
 from octflow.core.settings import Settings
 from octflow.stages.archive.settings import ArchiveSettings
@@ -21,6 +22,7 @@ from octflow.stages.register.settings import RegisterSettings
 from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stitch.settings import StitchSettings
 from octflow.stages.volume.settings import VolumeSettings
+from octflow.workflow.instrument import calibrated, with_preset
 
 
 class Project(Settings):
@@ -43,9 +45,16 @@ class Acquisition(Settings):
     """Folder the raw tiles appear in; it is only read."""
     format: Delivery = "spectral"
     """spectral: uint16 with header; spectral_12bit: packed; complex: made by the microscope;
-    complex_with_spectral: both, the spectra to be archived and the complex tiles to be used."""
+    complex_with_spectral, processed_with_spectral: the spectra to be archived, and complex tiles,
+    or volumes and maps, to be used."""
+    delivered: tuple[Modality, ...] = ("dBI", "aip", "mip", "ret", "ori")
+    """Volumes and maps that the microscope writes of every tile, for processed_with_spectral; a
+    tile is complete when all of them and its spectra are there."""
     slice_offset: int = 0
     """Added to the slice that file names count, where the microscope restarted its numbering."""
+    interleaved: bool = False
+    """One raw file holds all illuminations of a slice, A-line by A-line in the order of the table;
+    its name has the number of any of their mosaics. For spectra only."""
 
 
 class Config(Settings):
@@ -65,22 +74,68 @@ class Config(Settings):
     stack: StackSettings = StackSettings()
 
 
-def read_config(values: dict[str, Any]) -> Config:
-    """Check the values Snakemake read from the configuration files.
+PIPELINE = Path(octflow.__file__).parents[1]
+"""Folder of the Snakefile of this checkout."""
+
+
+def read_config(values: dict[str, Any], base: Path = PIPELINE) -> Config:
+    """Check the values Snakemake read from the configuration files, and fill in what they name.
+
+    Parameters
+    ----------
+    values : dict
+        Sections.
+    base : Path
+        Folder of the Snakefile, where relative paths start.
 
     Raises
     ------
     SettingsError
         Names every wrong key with what was found.
+    DataError
+        The calibration table of the instrument cannot be used.
     """
     try:
-        return Config.model_validate(values)
+        if isinstance(said := values.get("instrument"), dict):
+            values = {**values, "instrument": with_preset(said, base)}
+        config = Config.model_validate(values)
     except ValidationError as error:
         lines = [
             f"{'.'.join(map(str, e['loc']))}: found {e['input']!r}: {e['msg']}"
             for e in error.errors()
         ]
         raise SettingsError("configuration: " + "; ".join(lines)) from None
+    config = config.model_copy(update={"instrument": calibrated(config.instrument, base)})
+    if config.acquisition.format == "processed_with_spectral":
+        _check_delivered(config)
+    return _laned(config) if config.acquisition.interleaved else config
+
+
+def _check_delivered(config: Config) -> None:
+    """Refuse what delivered volumes and maps, which are linked as they are, do not allow."""
+    there, process = set(config.acquisition.delivered), config.process
+    found = f"found {', '.join(config.acquisition.delivered) or 'nothing'}"
+    if "dBI" not in there:
+        raise SettingsError(f"acquisition.delivered: {found}, expected dBI among them")
+    if process.birefringence == "fold" and not {"R3D", "O3D"} <= there:
+        raise SettingsError(
+            f"acquisition.delivered: {found}, expected also R3D and O3D for birefringence: fold"
+        )
+    if process.roll_off_db != 0:
+        raise SettingsError(
+            f"process.roll_off_db: found {process.roll_off_db:g}, expected 0: "
+            "the delivered dBI is linked as it is"
+        )
+
+
+def _laned(config: Config) -> Config:
+    """Tell every illumination which A-lines of a raw file are its own."""
+    if config.acquisition.format not in {"spectral", "spectral_12bit"}:
+        raise SettingsError(
+            f"acquisition.interleaved: found format {config.acquisition.format}, "
+            "expected spectral or spectral_12bit"
+        )
+    return config.model_copy(update={"experiment": config.experiment.interleaved()})
 
 
 def default_yaml() -> str:

@@ -33,6 +33,8 @@ def reader_of_batch(config: Config, project: Path, mosaic: int, batch: int) -> s
     if (done := _read(project / flag("archive_batch", **unit))) is not None:
         listed = {p.get("path") for p in done.get("inputs", [])}
         return next((rule for rule in READERS if str(flag(rule, **unit)) in listed), None)
+    if config.experiment.illumination_of(mosaic).lane > 0:
+        return None  # The raw file holds the first illumination too, and is archived with that.
     reader = reader_of(config)
     if reader is None or (project / flag(reader, **unit)).exists():
         return reader

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from octflow.core.layout import flag
-from octflow.core.names import RawKind, archived_kind, used_kind
+from octflow.core.names import archived_kind, used_kind
 from octflow.io.acquisition import RawTile, list_raw_tiles
 from octflow.io.missing import read_missing
 from octflow.workflow.config import Config
@@ -60,20 +60,32 @@ class Ready:
     _inventories: dict[tuple[int, int], Inventory] = field(default_factory=dict, init=False)
 
     @cached_property
-    def _files(self) -> dict[tuple[RawKind, int, int], list[RawTile]]:
-        """Raw files by format and logical (mosaic, tile)."""
+    def _files(self) -> dict[tuple[str, int, int], list[RawTile]]:
+        """Raw files by format or modality, logical mosaic as in `_named`, and tile."""
         shift = self.config.acquisition.slice_offset * len(self.config.experiment.illuminations)
-        found: dict[tuple[RawKind, int, int], list[RawTile]] = {}
+        found: dict[tuple[str, int, int], list[RawTile]] = {}
         for file in list_raw_tiles(self.raw):
-            key = (file.name.kind, file.name.mosaic + shift, file.name.tile)
+            role = file.name.modality or file.name.kind
+            key = (role, self._named(file.name.mosaic + shift), file.name.tile)
             found.setdefault(key, []).append(file)
         return found
 
     @cached_property
     def raw_tiles(self) -> set[tuple[int, int]]:
         """Logical (mosaic, tile) of every tile that has a file to be reconstructed from."""
-        used = used_kind(self.config.acquisition.format)
-        return {(mosaic, tile) for kind, mosaic, tile in self._files if kind == used}
+        used = self._roles
+        named = {(mosaic, tile) for role, mosaic, tile in self._files if role in used}
+        if not self.config.acquisition.interleaved:
+            return named
+        experiment = self.config.experiment
+        return {(m, t) for n, t in named for m in experiment.mosaics_of(experiment.slice_of(n))}
+
+    def _named(self, mosaic: int) -> int:
+        """Return the mosaic that stands for all whose A-lines are in one file, or the same."""
+        experiment = self.config.experiment
+        if not self.config.acquisition.interleaved:
+            return mosaic
+        return experiment.mosaics_of(experiment.slice_of(mosaic))[0]
 
     @cached_property
     def missing(self) -> dict[tuple[int, int], str]:
@@ -105,17 +117,25 @@ class Ready:
         return entries
 
     def _entry(self, mosaic: int, tile: int) -> dict[str, Any]:
-        delivery = self.config.acquisition.format
-        entry = self._file(used_kind(delivery), mosaic, tile)
-        if (kind := archived_kind(delivery)) != used_kind(delivery) and "path" in entry:
-            also = self._file(kind, mosaic, tile)
-            entry = {**entry, "archive": also} if "path" in also else also
+        used = {role: self._file(role, mosaic, tile) for role in self._roles}
+        kept = archived_kind(self.config.acquisition.format)
+        also = {} if kept in used else {"archive": self._file(kept, mosaic, tile)}
+        entry = _lack([*used.values(), *also.values()])
+        if entry is None:
+            main = {"files": used} if "dBI" in used else used[self._roles[0]]
+            entry = {**main, **also}
         if entry == {"waits": True} and (reason := self.missing.get((mosaic, tile))):
             entry = {"missing": reason}
         return {"tile": tile, **entry}
 
-    def _file(self, kind: RawKind, mosaic: int, tile: int) -> dict[str, Any]:
-        files = self._files.get((kind, mosaic, tile), [])
+    @property
+    def _roles(self) -> tuple[str, ...]:
+        """Format, or modalities, of the files that a tile is reconstructed from."""
+        used = used_kind(self.config.acquisition.format)
+        return self.config.acquisition.delivered if used == "processed" else (used,)
+
+    def _file(self, role: str, mosaic: int, tile: int) -> dict[str, Any]:
+        files = self._files.get((role, self._named(mosaic), tile), [])
         if len(files) > 1:
             names = " and ".join(f.path.name for f in files)
             return {"missing": f"found several files, {names}, expected one"}
@@ -182,3 +202,13 @@ class Ready:
     def template_of(self, illumination: str) -> int:
         """Return the mosaic that gives the tile coordinates and the focus of an illumination."""
         return self.config.experiment.mosaic_of(self.config.stitch.template_slice, illumination)
+
+
+def _lack(files: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return why a tile of these files cannot be used yet, or ever; None where it can."""
+    ranks: list[Callable[[dict[str, Any]], bool]] = [
+        lambda file: "missing" in file,
+        lambda file: file == {"waits": True},
+        lambda file: "waits" in file,
+    ]
+    return next((file for applies in ranks for file in files if applies(file)), None)

@@ -14,6 +14,7 @@ from octflow.core.layout import ARCHIVED, flag
 from octflow.io.digest import fast_id
 from octflow.workflow.alive import join_runs
 from octflow.workflow.config import Config, read_config
+from octflow.workflow.reach import within_reach
 from octflow.workflow.reading import reader_of_batch
 from octflow.workflow.ready import Ready
 
@@ -41,9 +42,9 @@ class Session:
     """
 
     def __init__(self, config: Config, base: Path) -> None:
-        self.config = config
+        self.config, self.left_out = within_reach(config)
         self.project = base / config.project.folder
-        self.ready = Ready(config, self.project, base / config.acquisition.folder)
+        self.ready = Ready(self.config, self.project, base / config.acquisition.folder)
         self.pipeline = base
         self.alive: int | None = None
         # Inputs and params of the jobs of a batch must go by the same look at its flags.
@@ -63,13 +64,19 @@ class Session:
 
     @cached_property
     def instrument(self) -> dict[str, Any]:
-        """The microscope; its dispersion file as seen from the project folder, with its digest."""
+        """The microscope; its files as seen from the project folder.
+
+        What preset and calibration say is in the values, what the dispersion file says in its
+        digest: another content is another param.
+        """
         plain = self.config.instrument.plain()
-        if plain["dispersion_file"]:
-            path = self.pipeline / plain["dispersion_file"]
-            # Relative, so that a project that is moved together with the file is not made anew.
-            plain["dispersion_file"] = os.path.relpath(path, self.project)
-            plain["dispersion_id"] = fast_id(path) if path.exists() else None
+        for name in ("preset", "calibration_file", "dispersion_file"):
+            if plain[name]:
+                path = self.pipeline / plain[name]
+                # Relative, so that a project that is moved with the file is not made anew.
+                plain[name] = os.path.relpath(path, self.project)
+                if name == "dispersion_file":
+                    plain["dispersion_id"] = fast_id(path) if path.exists() else None
         return plain
 
     @property
@@ -99,6 +106,11 @@ class Session:
     def slices(self) -> list[str]:
         """All slices that can be made."""
         return [f"{slice_id:03d}" for slice_id in self.ready.slices]
+
+    @property
+    def registered(self) -> list[str]:
+        """All slices whose fibre axes can be found: none where their maps are not stitched."""
+        return self.slices if {"biref", "ori"} <= set(self.config.stitch.modalities) else []
 
     @property
     def archived(self) -> dict[str, list[str]]:
@@ -219,7 +231,8 @@ class Session:
 
     def remarks(self) -> list[str]:
         """Say what waits and what failed, one line each."""
-        lines = [f"waiting: {waiting}" for waiting in self.ready.waiting]
+        lines = [f"left out: {line}" for line in self.left_out]
+        lines += [f"waiting: {waiting}" for waiting in self.ready.waiting]
         if not self.ready.raw_tiles:
             kind = self.config.acquisition.format
             lines.append(f"waiting: there is no {kind} tile in {self.ready.raw}")
@@ -253,7 +266,7 @@ def open_session(values: dict[str, Any], base: str | Path) -> Session:
     SettingsError
         The configuration is wrong, or its project folder cannot be written.
     """
-    session = Session(read_config(values), Path(base).absolute())
+    session = Session(read_config(values, Path(base).absolute()), Path(base).absolute())
     try:
         session.alive = join_runs(session.project)
     except OSError as error:

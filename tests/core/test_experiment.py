@@ -35,6 +35,14 @@ def test_the_grid_may_change_between_slices():
     assert TABLE.batches_of(4) == [1, 2, 3, 4]
 
 
+def test_places_are_the_same_in_slices_with_other_columns():
+    moved = GridOverride(first_slice=2, last_slice=2, grid_size_x=1, first_column=1)
+    row = Illumination(name="normal", grid_size_x=2, overrides=(moved,))
+    table = Experiment(grid_size_y=2, illuminations=(row,))
+    assert table.grid_of(1) == {1: (0, 1), 2: (0, 0), 3: (1, 0), 4: (1, 1)}
+    assert table.grid_of(2) == {1: (1, 1), 2: (1, 0)}
+
+
 def test_snake_by_columns_is_the_published_order():
     grid = Experiment(
         grid_size_y=28, illuminations=(Illumination(name="n", grid_size_x=5),)

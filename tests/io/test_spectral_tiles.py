@@ -1,5 +1,7 @@
 """Complex tiles reconstructed while their spectra are read."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from octflow.core.instrument import Instrument
 from octflow.core.record import Product
 from octflow.core.spectra.reconstruct import complex_tile
 from octflow.io.digest import raw_id
-from octflow.io.raw import pack_12bit, read_spectra
+from octflow.io.raw import Lanes, pack_12bit, read_spectra
 from octflow.io.spectral_tiles import SpectralTile, check_spectra, read_reconstruction
 
 N_X, N_Y = 3, 18
@@ -50,6 +52,40 @@ def test_packed_spectra_make_the_same_tile(path, counts, tmp_path):
     packed = tmp_path / "mosaic_001_image_0001_spectral_0001.raw"
     packed.write_bytes(pack_12bit(counts).tobytes())
     np.testing.assert_array_equal(whole(tile_of(packed, "spectral_12bit")), whole(tile_of(path)))
+
+
+@pytest.mark.parametrize("kind", ["spectral", "spectral_12bit"])
+@pytest.mark.parametrize("own", [0, 1, 2])
+def test_an_interleaved_file_gives_what_a_file_of_its_own_would(tmp_path, kind, own):
+    # Illuminations differ in level: what is common to A-lines must not be mixed.
+    rng = np.random.default_rng(1)
+    several = [rng.integers(0, 1300 * n, (N_Y, 2, N_X, 2048), dtype=np.uint16) for n in (1, 2, 3)]
+    written = np.empty((N_Y, 2, 3 * N_X, 2048), np.uint16)
+    for lane, counts in enumerate(several):
+        written[:, :, lane::3] = counts
+    path = tmp_path / "tile"
+    packed = kind == "spectral_12bit"
+    path.write_bytes(pack_12bit(written).tobytes() if packed else bytes(352) + written.tobytes())
+    tile = replace(tile_of(path, kind), lanes=Lanes(own, 3))
+    expected = complex_tile(several[own], RECIPE.tables, RECIPE.phasor)
+    np.testing.assert_array_equal(whole(tile), expected)
+    assert tile.inputs[0].id == raw_id(path.read_bytes())
+    assert tile.qc == {"saturated_fraction": np.mean(several[own] >= 4000)}
+
+
+def test_an_interleaved_file_without_signal_in_one_lane_is_refused_for_that_lane(tmp_path, counts):
+    written = np.full((N_Y, 2, 2 * N_X, 2048), 7, np.uint16)
+    written[:, :, 1::2] = counts
+    path = tmp_path / "tile"
+    path.write_bytes(bytes(352) + written.tobytes())
+    check_spectra(path, "spectral", N_X, N_Y, lanes=Lanes(1, 2))
+    with pytest.raises(DataError, match="found all samples 7"):
+        check_spectra(path, "spectral", N_X, N_Y, lanes=Lanes(0, 2))
+
+
+def test_an_interleaved_file_of_another_size_is_refused(path):
+    with pytest.raises(DataError, match=r"found 442720 bytes, expected 1769824 bytes"):
+        check_spectra(path, "spectral", N_X, N_Y, lanes=Lanes(0, 4))
 
 
 def test_digest_and_saturation_come_with_the_last_block(path, counts):

@@ -1,5 +1,7 @@
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -23,6 +25,27 @@ def path(tmp_path):
 
 def test_what_is_written_is_read_back(path):
     assert read_tilemap(path) == TILEMAP
+
+
+def test_another_grid_has_the_same_places():
+    moved = TILEMAP.on({1: (1, 0), 2: (0, 1)})
+    assert moved.positions_px == {1: (160.0625, 3.0), 2: (0.0, 280.125)}
+    assert moved.grid == {1: (1, 0), 2: (0, 1)}
+
+
+def test_new_columns_lie_on_the_lattice_and_nothing_is_negative():
+    grown = TILEMAP.on({1: (0, 0), 2: (2, 0), 3: (2, 1)}).positions_px
+    np.testing.assert_allclose(grown[2], (318.625, 6.0))
+    np.testing.assert_allclose(grown[3], (317.125, 286.125))
+    skewed = replace(TILEMAP, positions_px=TILEMAP.positions_px | {13: (160, -3), 2: (0, 1)})
+    positions = skewed.on({1: (0, 0), 2: (3, 0)}).positions_px
+    np.testing.assert_allclose([positions[1], positions[2]], [(0, 12), (480, 0)], atol=1e-9)
+
+
+def test_a_column_beyond_a_single_one_cannot_be_placed():
+    single = replace(TILEMAP, grid={1: (0, 1), 2: (0, 0)}, positions_px={1: (0, 280), 2: (0, 0)})
+    with pytest.raises(DataError, match="expected a template slice with more columns"):
+        single.on({1: (1, 0)})
 
 
 def test_rendering_names_the_file_of_every_tile(path):

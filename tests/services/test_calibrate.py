@@ -13,6 +13,7 @@ from octflow.services.calibrate import calibrate, write_calibration
 from octflow.simulate.presets import preset
 from octflow.simulate.spectrometer import dispersion_phase
 from octflow.simulate.tiles import tile_spectra
+from octflow.workflow.config import read_config
 
 TINY = preset("tiny")
 TRUE_RAD = dispersion_phase(np.arange(2048.0), TINY.dispersion_rad)
@@ -62,11 +63,14 @@ def test_a_wrong_wavelength_map_shifts_one_camera_more_and_more_with_depth(raw):
 
 
 def test_a_dispersion_in_use_is_never_replaced(found, tmp_path):
-    phases, picture = write_calibration(found, tmp_path)
+    phases, picture, preset = write_calibration(found, tmp_path, TINY.instrument)
     assert np.fromfile(phases).shape == (2048,)
     assert picture.stat().st_size > 0
+    used = read_config({"instrument": {"preset": str(preset)}}).instrument
+    assert used.dispersion_file == str(phases)
+    assert used.cameras == TINY.instrument.cameras
     with pytest.raises(DataError, match="found a file, expected none"):
-        write_calibration(found, tmp_path)
+        write_calibration(found, tmp_path, TINY.instrument)
 
 
 def test_the_command_says_what_it_found(raw, tmp_path):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,14 @@ def snakemake(folder, *options, cores=1, before=()):
         text=True,
     )
     return done.returncode, done.stdout
+
+
+def mount(*arguments):
+    """Mount, which only a superuser may; in CI there is one."""
+    done = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode and not os.environ.get("CI"):
+        pytest.skip(f"no right to mount: {done.stderr}")
+    assert done.returncode == 0, done.stderr
 
 
 def products(folder):

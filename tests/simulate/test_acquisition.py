@@ -65,6 +65,24 @@ def test_complex_tile_has_four_blocks_along_x_and_deep_samples_first(short, tmp_
     np.testing.assert_array_equal(stored, np.stack(blocks, axis=2))
 
 
+def test_an_interleaved_file_holds_the_illuminations_of_its_slice_in_turn(short, tmp_path):
+    row = short.experiment.illuminations[0]
+    rows = (row, row.model_copy(update={"name": "tilted", "tilt_deg": -15.0}))
+    experiment = short.experiment.model_copy(update={"illuminations": rows})
+    several = short.model_copy(update={"experiment": experiment, "interleaved": True})
+    assert [(e.mosaic, e.tile) for e in exposures(several)] == [(1, 1), (1, 2)]
+    write_raw_tile(several, FIRST, tmp_path / "tile.nii")
+    stored = np.fromfile(tmp_path / "tile.nii", "<u2")[176:].reshape(5, 2, 12, 2048)
+    for mosaic in (1, 2):
+        alone = tile_spectra(several, mosaic, 1)
+        np.testing.assert_array_equal(stored[:, :, mosaic - 1 :: 2], alone)
+
+
+def test_interleaved_illuminations_must_have_the_same_tiles(tiny):
+    with pytest.raises(SettingsError, match="expected the same for all illuminations"):
+        type(tiny).model_validate({**tiny.plain(), "interleaved": True})
+
+
 def test_counter_runs_through_the_experiment_in_the_order_of_acquisition(tiny):
     listed = exposures(tiny)
     assert [e.counter for e in listed] == list(range(1, 17))

@@ -43,7 +43,7 @@ def raw_product(path, tile):
     return Product(id=stat_id, path=str(path), bytes=stat.st_size, role="raw", tile=tile)
 
 
-def convert(raw, folder, **settings):
+def convert(raw, folder, *, instrument=None, **settings):
     """Run convert and write its flag, as the workflow does."""
     started = write_flag(
         folder / "started",
@@ -58,7 +58,7 @@ def convert(raw, folder, **settings):
         started=started,
         folder=folder / "complex",
         illumination=ROW,
-        instrument=Instrument(),
+        instrument=instrument or Instrument(),
         settings=chosen,
         threads=1,
     )
@@ -72,22 +72,22 @@ def convert(raw, folder, **settings):
     return outcome
 
 
-def process(folder, *, threads=1, **settings):
+def process(folder, *, threads=1, instrument=None, **settings):
     return process_batch(
         converted=folder / "converted",
         folder=folder / "processed",
         overview=folder / "batch-001.jpg",
         illumination=ROW,
-        instrument=Instrument(),
+        instrument=instrument or Instrument(),
         settings=ProcessSettings(**settings),
         threads=threads,
     )
 
 
-def both(raw, folder, mode, *, threads=1):
+def both(raw, folder, mode, *, threads=1, instrument=None):
     folder.mkdir()
-    convert(raw, folder, complex=mode)
-    return process(folder, threads=threads)
+    convert(raw, folder, complex=mode, instrument=instrument)
+    return process(folder, threads=threads, instrument=instrument)
 
 
 def ids(outcome):
@@ -124,6 +124,15 @@ def test_the_sha256_of_the_raw_bytes_is_in_a_record(tmp_path, raw, content, mode
     outcomes = [convert(raw, tmp_path / "p", complex=mode), process(tmp_path / "p")]
     listed = {p.id for outcome in outcomes for p in outcome.inputs}
     assert {raw_id(data) for data in content.values()} <= listed
+
+
+def test_who_reconstructs_lists_the_files_of_the_instrument(tmp_path, raw):
+    path = tmp_path / "d.dat"
+    np.zeros(2048).tofile(path)
+    known = Instrument(dispersion_file=str(path))
+    for mode in ("none", "keep"):
+        outcome = both(raw, tmp_path / mode, mode, instrument=known)
+        assert ("dispersion" in {p.role for p in outcome.inputs}) == (mode == "none")
 
 
 @pytest.mark.parametrize("mode", ["temporary", "none"])

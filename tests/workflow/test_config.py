@@ -37,11 +37,33 @@ def test_the_shipped_configuration_describes_the_demo():
         ({"stitch": {"search_pixels": 3}}, r"stitch.search_pixels: found 3"),
         ({"instrument": {"wavelength_um": "red"}}, r"instrument.wavelength_um: found 'red'"),
         ({"experiment": {"grid_size_y": 0}}, r"experiment.grid_size_y: found 0"),
+        (
+            {"acquisition": {"interleaved": True}},
+            r"illuminations: found tile_size_x_px normal: 350, tilted: 200, expected the same",
+        ),
+        (
+            {"acquisition": {"interleaved": True, "format": "complex"}},
+            r"acquisition.interleaved: found format complex, expected spectral or spectral_12bit",
+        ),
     ],
 )
 def test_a_wrong_key_type_or_value_is_named(values, message):
     with pytest.raises(SettingsError, match=message):
         read_config(values)
+
+
+@pytest.mark.parametrize(
+    ("delivered", "process", "message"),
+    [
+        (["aip", "ori"], {}, r"acquisition.delivered: found aip, ori, expected dBI among them"),
+        (["dBI"], {"birefringence": "fold"}, r"found dBI, expected also R3D and O3D"),
+        (["dBI"], {"roll_off_db": 3}, r"process.roll_off_db: found 3, expected 0"),
+    ],
+)
+def test_settings_that_delivered_volumes_do_not_allow_are_named(delivered, process, message):
+    acquisition = {"format": "processed_with_spectral", "delivered": delivered}
+    with pytest.raises(SettingsError, match=message):
+        read_config({"acquisition": acquisition, "process": process})
 
 
 def test_every_setting_is_described():

@@ -1,6 +1,5 @@
 """Disks that are full or may not be written to: said in one line, and made up for later."""
 
-import os
 import subprocess
 
 import pytest
@@ -17,14 +16,6 @@ OTHER = "mosaic-002/state/batch-001.complex"
 PROCESSED = "mosaic-002/state/batch-001.processed"
 
 
-def mount(*arguments):
-    """Mount, which only a superuser may; in CI there is one."""
-    done = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
-    if done.returncode and not os.environ.get("CI"):
-        pytest.skip(f"no right to mount: {done.stderr}")
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="module")
 def disks(tmp_path_factory):
     """Room for one complex tile of mosaic 1; a read-only disk for the products of mosaic 2."""
@@ -35,8 +26,8 @@ def disks(tmp_path_factory):
     )
     small.mkdir(parents=True)
     sealed.mkdir(parents=True)
-    mount("-t", "tmpfs", "-o", "size=24m", "tmpfs", small)
-    mount("-t", "tmpfs", "-o", "size=200m,ro", "tmpfs", sealed)
+    runs.mount("-t", "tmpfs", "-o", "size=24m", "tmpfs", small)
+    runs.mount("-t", "tmpfs", "-o", "size=200m,ro", "tmpfs", sealed)
     yield folder, small, sealed
     subprocess.run(["umount", str(small), str(sealed)], check=True)
 
@@ -77,8 +68,8 @@ def test_with_room_and_rights_only_what_is_lacking_is_made(disks, run):
     folder, small, sealed = disks
     kept = small / "mosaic_001_image_0001_complex.nii"
     before = kept.stat().st_mtime_ns
-    mount("-o", "remount,size=200m", small)
-    mount("-o", "remount,rw", sealed)
+    runs.mount("-o", "remount,size=200m", small)
+    runs.mount("-o", "remount,rw", sealed)
     status, said = runs.snakemake(folder, COMPLEX, PROCESSED)
     assert status == 0, said
     assert kept.stat().st_mtime_ns == before

@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -111,10 +112,42 @@ def test_restarted_numbering_is_shifted_to_logical_ids(bench):
     assert bench.ready.batches == [(6, 1)]
 
 
+@pytest.mark.parametrize("named", [3, 4])
+def test_an_interleaved_file_serves_all_mosaics_of_its_slice(bench, named):
+    rows = [{**row, "grid_size_x": 1} for row in ROWS]
+    bench.config = read_config(
+        {
+            "experiment": {"grid_size_y": 2, "illuminations": rows},
+            "acquisition": {"interleaved": True},
+        }
+    )
+    bench.arrive(named, [1, 2])
+    assert bench.ready.batches == [(3, 1), (4, 1)]
+    paths = [[e["path"] for e in bench.ready.inventory(m, 1)] for m in (3, 4)]
+    assert paths[0] == paths[1]
+
+
 def test_other_formats_in_the_folder_are_left_alone(bench):
     bench.arrive(2, [1, 2])
     (bench.raw / "mosaic_002_image_0002_processed.nii").write_bytes(b"5678")
     assert "path" in bench.ready.inventory(2, 1)[1]
+
+
+def test_a_processed_tile_waits_for_all_its_files(bench):
+    acquisition = {"format": "processed_with_spectral", "delivered": ("dBI", "aip")}
+    acquisition = CONFIG.acquisition.model_copy(update=acquisition)
+    bench.config = CONFIG.model_copy(update={"acquisition": acquisition})
+    bench.arrive(2, [1, 2])
+    assert bench.ready.batches == []
+    for tile, role in [(1, "dBI"), (1, "AIP"), (2, "dbi"), (2, "aip")]:
+        assert bench.ready.batches == []
+        path = bench.raw / f"mosaic_002_image_{tile:04d}_{role}.nii"
+        path.write_bytes(b"567")
+        os.utime(path, (NOW_S - 100,) * 2)
+    assert bench.ready.batches == [(2, 1)]
+    entry = bench.ready.inventory(2, 1)[0]
+    assert [Path(f["path"]).name[-7:] for f in entry["files"].values()] == ["dBI.nii", "AIP.nii"]
+    assert entry["archive"]["path"].endswith("0001_spectral_0001.nii")
 
 
 def test_a_tile_delivered_twice_is_used_as_complex_and_archived_as_spectra(bench):

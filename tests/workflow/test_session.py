@@ -48,6 +48,19 @@ def test_the_dispersion_file_is_seen_from_the_project_and_known_by_its_content(t
     assert open_session(values, tmp_path).instrument["dispersion_id"] != before["dispersion_id"]
 
 
+def test_what_delivered_files_cannot_give_is_left_out_and_said(tmp_path):
+    acquisition = {"format": "processed_with_spectral", "delivered": ["dBI", "ret", "ori"]}
+    session = open_session({"acquisition": acquisition}, tmp_path)
+    assert session.settings("stitch")["modalities"] == ["aip", "mip", "ret", "ori", "surf"]
+    assert session.volume_modalities == ["dBI"]
+    assert session.settings("stack")["image"] == "aip"
+    assert session.remarks()[:2] == [
+        "left out: stitch.modalities: biref",
+        "left out: stitch.mask_outputs: biref",
+    ]
+    assert "left out: register: needs biref and ori" in session.remarks()
+
+
 def test_parsing_the_workflow_does_not_import_numerics():
     code = (
         "import sys, octflow.workflow.session;print('scipy' in sys.modules, 'numba' in sys.modules)"

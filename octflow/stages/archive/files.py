@@ -26,7 +26,9 @@ def archive_batch(
     """Keep a compressed, checksummed copy of every raw tile of a batch.
 
     Copies that were made while the tiles were read to be converted are accepted; what is missing
-    is read here. Copies are verified by reading them back. Raw files are only read.
+    is read here. Copies are verified by reading them back. Raw files are only read. Those that
+    hold several illuminations are archived with the first of them: other batches keep nothing,
+    and say where.
 
     Parameters
     ----------
@@ -58,6 +60,10 @@ def archive_batch(
         More tiles failed than accepted.
     """
     record = read_record(started)
+    missing = record.tiles.missing if record.tiles else []
+    if illumination.lane > 0:
+        first = (record.unit.mosaic or 0) - illumination.lane
+        return Outcome(tiles=Tiles(missing=missing), qc={"archived_with_mosaic": first})
     kept = TileArchive(
         folder=folder,
         subject=subject,
@@ -85,11 +91,7 @@ def archive_batch(
     return Outcome(
         inputs=result.inputs,
         outputs=[*result.outputs, sums],
-        tiles=Tiles(
-            ok=[r.tile for r in result.done],
-            failed=result.failed,
-            missing=record.tiles.missing if record.tiles else [],
-        ),
+        tiles=Tiles(ok=[r.tile for r in result.done], failed=result.failed, missing=missing),
         qc={
             "raw_bytes_archived": sum(p.bytes for p in result.inputs),
             "raw_bytes_read_here": sum(read_here),

@@ -14,8 +14,15 @@ from octflow.io.archive_tiles import Along
 from octflow.io.atomic import replacing
 from octflow.io.batch import BatchResult, TileJob, TileRecord, accept, work_through
 from octflow.io.complex_tiles import examine_complex_tile, write_complex_lines
+from octflow.io.delivered import (
+    DeliveredFiles,
+    check_delivered,
+    delivered_files,
+    delivered_job,
+)
 from octflow.io.digest import content_id
-from octflow.io.raw import check_raw_size
+from octflow.io.instrument import instrument_files
+from octflow.io.raw import Lanes, check_raw_size
 from octflow.io.records import product, read_record
 from octflow.io.spectral_tiles import (
     Reconstruction,
@@ -35,12 +42,14 @@ class _Plan:
     kind: RawKind
     n_x: int
     n_y: int
+    lanes: Lanes
     reconstruction: Reconstruction
     voxel_size_mm: tuple[float, float, float]
     settings: ConvertSettings
     folder: Path
     signature: str
     along: Along
+    delivered: dict[int, DeliveredFiles]
 
 
 def convert_batch(
@@ -55,7 +64,8 @@ def convert_batch(
 ) -> Outcome:
     """Turn the raw tiles of a batch into complex tiles; link those delivered as complex.
 
-    Where no complex tiles are wanted, the raw tiles are looked at and left to `process_batch`.
+    Where no complex tiles are wanted, or volumes and maps are delivered, the files of a tile are
+    looked at and left to `process_batch`.
 
     Parameters
     ----------
@@ -91,7 +101,7 @@ def convert_batch(
     plan = _plan(record, folder, illumination, instrument, settings, along)
     work = _worker(plan)
     result = work_through(
-        [TileJob(p.tile, p) for p in record.inputs if p.role == "raw" and p.tile is not None],
+        _jobs(plan, record),
         lambda job: work(job, plan),
         records=folder / "records",
         signature=plan.signature,
@@ -117,6 +127,7 @@ def _plan(
         "format": record.parameters["acquisition"]["format"],
         "mosaic": record.unit.mosaic,
         "tile_size_px": [illumination.tile_size_x_px, illumination.tile_size_y_px],
+        "lanes": [illumination.lane, illumination.n_lanes],
         "voxel_size_mm": instrument.voxel_size_mm,
         "reconstruction": reconstruction.signature,
         "stored": settings.complex != "none",
@@ -129,26 +140,47 @@ def _plan(
         kind=used_kind(record.parameters["acquisition"]["format"]),
         n_x=illumination.tile_size_x_px,
         n_y=illumination.tile_size_y_px,
+        lanes=Lanes(illumination.lane, illumination.n_lanes),
         reconstruction=reconstruction,
         voxel_size_mm=instrument.voxel_size_mm,
         settings=settings,
         folder=folder,
         signature=content_id(decisive),
         along=along,
+        delivered=delivered_files(record),
     )
+
+
+def _jobs(plan: _Plan, record: Record) -> list[TileJob]:
+    raw = [TileJob(p.tile, p) for p in record.inputs if p.role == "raw" and p.tile is not None]
+    return [*raw, *(delivered_job(tile, files) for tile, files in plan.delivered.items())]
 
 
 def _worker(plan: _Plan) -> Callable[[TileJob, _Plan], TileRecord]:
     if plan.kind == "complex":
         return _link_tile
+    if plan.kind == "processed":
+        return _check_delivered
     return _check_tile if plan.settings.complex == "none" else _convert_tile
 
 
 def _check_tile(job: TileJob, plan: _Plan) -> TileRecord:
     """Look at a raw tile; it is read, and its digest taken, when it is processed."""
-    check_spectra(Path(job.source.path), plan.kind, plan.n_x, plan.n_y)
+    check_spectra(Path(job.source.path), plan.kind, plan.n_x, plan.n_y, lanes=plan.lanes)
     return TileRecord(
         tile=job.tile, source=job.source.id, signature=plan.signature, inputs=[job.source]
+    )
+
+
+def _check_delivered(job: TileJob, plan: _Plan) -> TileRecord:
+    """Look at the headers of delivered files; they are read when they are linked."""
+    files = plan.delivered[job.tile]
+    check_delivered(files, plan.n_x, plan.n_y)
+    return TileRecord(
+        tile=job.tile,
+        source=job.source.id,
+        signature=plan.signature,
+        inputs=list(files.values()),
     )
 
 
@@ -163,6 +195,7 @@ def _convert_tile(job: TileJob, plan: _Plan) -> TileRecord:
             plan.reconstruction,
             full_scale_counts=plan.settings.full_scale_counts,
             copy=copy,
+            lanes=plan.lanes,
         )
         write_complex_lines(
             written,
@@ -205,16 +238,16 @@ def _link_tile(job: TileJob, plan: _Plan) -> TileRecord:
 def _outcome(
     result: BatchResult, record: Record, instrument: Instrument, warnings: list[str]
 ) -> Outcome:
-    dispersion = [Path(instrument.dispersion_file)] if instrument.dispersion_file else []
     missing: list[TileFailure] = record.tiles.missing if record.tiles else []
     warned = [r for r in result.done if any(g.verdict != "pass" for g in r.gates)]
     return Outcome(
-        inputs=[*result.inputs, *(product(path, "dispersion") for path in dispersion)],
+        inputs=[*result.inputs, *instrument_files(instrument)],
         outputs=result.outputs,
         tiles=Tiles(ok=[r.tile for r in result.done], failed=result.failed, missing=missing),
         qc={
             "tiles_converted": len(result.done),
             "tiles_failed": len(result.failed),
+            "calibration_residual_nm": instrument.calibration_residual_nm,
             "saturated_fraction": max(
                 (r.qc["saturated_fraction"] for r in result.done if r.qc), default=None
             ),

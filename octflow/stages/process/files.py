@@ -1,6 +1,6 @@
 """One function per rule of the stage process."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octflow.core.archive import NO_ARCHIVE, ArchiveAlong
-from octflow.core.errors import DataError
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
-from octflow.core.names import tile_name
+from octflow.core.names import obtainable, tile_name
 from octflow.core.record import Outcome, Product, Record, Tiles
 from octflow.core.scaled import STEPS
 from octflow.io.archive_tiles import Along
@@ -24,14 +23,23 @@ from octflow.io.batch import (
     work_through,
 )
 from octflow.io.complex_source import ComplexSource
+from octflow.io.delivered import (
+    DeliveredFiles,
+    delivered_files,
+    delivered_job,
+    read_delivered,
+)
 from octflow.io.digest import content_id, fast_id
-from octflow.io.nifti import read_nifti, write_nifti
+from octflow.io.instrument import instrument_files
+from octflow.io.nifti import write_nifti
 from octflow.io.records import product, read_record
 from octflow.io.scaled import write_int16
 from octflow.stages.process import VERSION
+from octflow.stages.process.completion import complete_tile
 from octflow.stages.process.overview import write_overview
 from octflow.stages.process.quality import said
 from octflow.stages.process.settings import ProcessSettings, SurfaceRule
+from octflow.stages.process.surface_map import surface_map, surface_of
 from octflow.stages.process.tile import process_tile
 
 _SURFACE_QC = ("surface_found_fraction", "surface_edge_px")
@@ -50,6 +58,14 @@ class _Plan:
     folder: Path
     signature: str
     along: Along
+    delivered: dict[int, DeliveredFiles]
+    size_px: tuple[int, int]
+
+    @property
+    def jobs(self) -> list[TileJob]:
+        """One job per tile that can be used, from complex samples or from what is delivered."""
+        linked = [delivered_job(tile, files) for tile, files in self.delivered.items()]
+        return [*self.source.jobs, *linked]
 
 
 def process_batch(
@@ -64,6 +80,8 @@ def process_batch(
     threads: int,
 ) -> Outcome:
     """Turn the complex tiles of a batch into volumes, maps and a contact sheet.
+
+    Volumes and maps that the microscope delivers are linked, and others computed from them.
 
     Parameters
     ----------
@@ -103,15 +121,17 @@ def process_batch(
         source=source,
         instrument=instrument,
         settings=settings,
-        surface=_surface_of(settings, illumination),
+        surface=surface_of(settings, illumination),
         folder=folder,
         signature=content_id(
             [_signature(record, illumination, instrument, settings), source.signature]
         ),
         along=Along(archive, record.unit, illumination.name),
+        delivered=delivered_files(record),
+        size_px=(illumination.tile_size_x_px, illumination.tile_size_y_px),
     )
     result = work_through(
-        source.jobs,
+        plan.jobs,
         lambda job: _process_tile(job, plan),
         records=folder / "records",
         signature=plan.signature,
@@ -120,9 +140,11 @@ def process_batch(
     )
     accept(result, max_failed_tiles=settings.max_failed_tiles)
     outcome = _outcome(result, record)
-    outcome.warnings += sorted(plan.along.warnings)
-    if (path := _surface_map(settings)) is not None:
+    outcome.warnings += [*sorted(plan.along.warnings), *_left_out(plan)]
+    if (path := surface_map(settings)) is not None:
         outcome.inputs.append(product(path, "surface_map"))
+    if source.signature is not None:
+        outcome.inputs.extend(instrument_files(instrument))
     write_overview(overview, result, outcome, record.unit)
     outcome.outputs.append(product(overview, "overview"))
     source.release(result.done)
@@ -133,12 +155,13 @@ def _signature(
     record: Record, illumination: Illumination, instrument: Instrument, settings: ProcessSettings
 ) -> str:
     """Digest what decides the products of a tile, besides the complex tile."""
-    path = _surface_map(settings)
+    path = surface_map(settings)
     return content_id(
         {
             "version": VERSION,
             "mosaic": record.unit.mosaic,
             "tile_size_px": [illumination.tile_size_x_px, illumination.tile_size_y_px],
+            "lanes": [illumination.lane, illumination.n_lanes],
             "wavelength_um": instrument.wavelength_um,
             "voxel_size_mm": instrument.voxel_size_mm,
             "surface_map": None if path is None else fast_id(path),
@@ -147,28 +170,20 @@ def _signature(
     )
 
 
-def _surface_map(settings: ProcessSettings) -> Path | None:
-    rule = str(settings.surface)
-    return Path(rule) if rule.endswith((".nii", ".nii.gz")) else None
-
-
-def _surface_of(
-    settings: ProcessSettings, illumination: Illumination
-) -> SurfaceRule | int | NDArray[np.float32]:
-    """Return the rule of the surface, or the map that is named instead of one."""
-    if (path := _surface_map(settings)) is None:
-        rule: SurfaceRule | int = settings.surface  # type: ignore[assignment]
-        return rule
-    surface_px = np.asarray(read_nifti(path), np.float32)
-    shape = (illumination.tile_size_y_px, illumination.tile_size_x_px)
-    if surface_px.shape != shape:
-        raise DataError(path, found=f"shape {surface_px.shape}", expected=f"(y, x) of {shape}")
-    if bad := int(np.count_nonzero(~np.isfinite(surface_px))):
-        raise DataError(path, found=f"{bad} values not finite", expected="a depth index each")
-    return surface_px
+def _left_out(plan: _Plan) -> Iterator[str]:
+    """Name what is asked for and neither delivered nor to be made of what is."""
+    for roles in {tuple(files) for files in plan.delivered.values()}:
+        lost = [m for m in plan.settings.modalities if m not in obtainable(roles)]
+        if lost:
+            yield (
+                f"left out {', '.join(lost)}: found {', '.join(roles)} delivered, expected the "
+                "volumes they are made of; remove them from process.modalities"
+            )
 
 
 def _process_tile(job: TileJob, plan: _Plan) -> TileRecord:
+    if job.tile in plan.delivered:
+        return _complete_tile(job, plan)
     measured = _measured_before(job)
     with plan.along.copying(job) as copy:
         tile = plan.source.open(job, copy)
@@ -179,6 +194,31 @@ def _process_tile(job: TileJob, plan: _Plan) -> TileRecord:
         signature=plan.signature,
         inputs=tile.inputs,
         outputs=_write_products(job.tile, found.arrays, plan),
+        qc=found.qc,
+        gates=found.gates,
+    )
+
+
+def _complete_tile(job: TileJob, plan: _Plan) -> TileRecord:
+    """Link what is delivered of a tile, and write what is not."""
+    read = [read_delivered(file, *plan.size_px) for file in plan.delivered[job.tile].values()]
+    found = complete_tile(
+        {array.source.role: array.values for array in read},
+        Path(job.source.path),
+        plan.surface,
+        plan.instrument,
+        plan.settings,
+    )
+    links = [
+        array.link(plan.folder / tile_name(plan.mosaic, job.tile, array.source.role))
+        for array in read
+    ]
+    return TileRecord(
+        tile=job.tile,
+        source=job.source.id,
+        signature=plan.signature,
+        inputs=[array.source for array in read],
+        outputs=[*links, *_write_products(job.tile, found.arrays, plan)],
         qc=found.qc,
         gates=found.gates,
     )

@@ -31,7 +31,13 @@ from octflow.stages.process.quality import (
     refuse,
 )
 from octflow.stages.process.scattering import scattering
-from octflow.stages.process.settings import ProcessSettings, SurfaceRule, TileBounds
+from octflow.stages.process.settings import (
+    AtLeast,
+    AtMost,
+    ProcessSettings,
+    SurfaceRule,
+    TileBounds,
+)
 
 
 @dataclass(frozen=True)
@@ -107,9 +113,9 @@ def process_tile(
     """
     volumes, nan_fraction = _volumes(tile, settings)
     qc = {"nan_fraction": nan_fraction, **measured, **tile.qc}
-    refuse(tile.path, judged(qc, _bounds(settings.gates)))
+    refuse(tile.path, judged(qc, bounds_of(settings.gates)))
     maps = _maps(volumes, surface, instrument, settings, qc)
-    gates = judged(qc, _bounds(settings.gates))
+    gates = judged(qc, bounds_of(settings.gates))
     refuse(tile.path, gates)
     named = dict(zip(("dBI", "R3D", "O3D"), volumes, strict=True))
     return ProcessedTile(named | maps, qc, gates)
@@ -131,7 +137,8 @@ def _volumes(tile: ComplexTile, settings: ProcessSettings) -> tuple[Contrasts, f
     return volumes, cleared / (2 * volumes.intensity_db.size)
 
 
-def _bounds(gates: TileBounds) -> dict:
+def bounds_of(gates: TileBounds) -> dict[str, AtLeast | AtMost]:
+    """Return the bounds of a tile by the names of what they bound."""
     return {name: getattr(gates, name) for name in type(gates).model_fields}
 
 

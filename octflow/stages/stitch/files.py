@@ -99,6 +99,7 @@ def stitch_enface(
     overview: Path,
     folder: Path,
     illumination: Illumination,
+    grid: list[list[int]],
     instrument: Instrument,
     settings: StitchSettings,
 ) -> Outcome:
@@ -116,13 +117,15 @@ def stitch_enface(
         Folder of the mosaics.
     illumination : Illumination
         Tile size and background level.
+    grid : list of [tile, grid_x, grid_y]
+        All tiles of the mosaic.
     instrument : Instrument
         Voxel size.
     settings : StitchSettings
         Modalities, placement, mask.
     """
     coordinates = checked(listed(read_record(found), "tilemap")[0])
-    tilemap = read_tilemap(coordinates)
+    tilemap = read_tilemap(coordinates).on({tile: (x, y) for tile, x, y in grid})
     shape = _tile_shape(illumination)
     layout = tilemap.layout(shape, subpixel=settings.placement == "subpixel")
     wanted = dict.fromkeys(("aip", *settings.modalities))

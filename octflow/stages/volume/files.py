@@ -90,6 +90,7 @@ def stitch_volume(  # noqa: PLR0913 - the names of the rule
     folder: Path,
     overview: Path,
     illumination: Illumination,
+    grid: list[list[int]],
     instrument: Instrument,
     modality: str,
     settings: VolumeSettings,
@@ -109,6 +110,8 @@ def stitch_volume(  # noqa: PLR0913 - the names of the rule
         Sheet of sections to be written.
     illumination : Illumination
         Tile size and background level.
+    grid : list of [tile, grid_x, grid_y]
+        All tiles of the mosaic.
     instrument : Instrument
         Voxel size.
     modality : str
@@ -118,7 +121,8 @@ def stitch_volume(  # noqa: PLR0913 - the names of the rule
     threads : int
         Shards worked on side by side.
     """
-    tilemap, coordinates = _tilemap_of(found)
+    template, coordinates = _tilemap_of(found)
+    tilemap = template.on({tile: (x, y) for tile, x, y in grid})
     shape = (illumination.tile_size_y_px, illumination.tile_size_x_px)
     layout = tilemap.layout(shape, subpixel=settings.placement == "subpixel")
     pattern_px, pattern = _pattern_of(focused, shape)

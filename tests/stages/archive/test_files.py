@@ -15,6 +15,8 @@ from octflow.stages.archive.settings import ArchiveSettings
 from octflow.stages.ingest.files import start_batch
 from octflow.workflow.records import Attempt
 
+import runs
+
 ROW = Illumination(name="normal", grid_size_x=1)
 
 
@@ -41,14 +43,14 @@ def started(tmp_path, monkeypatch):
     return flag
 
 
-def archive(started, folder):
+def archive(started, folder, illumination=ROW):
     return archive_batch(
         started=started,
         converted=[],
         processed=[],
         folder=folder,
         subject="I46",
-        illumination=ROW,
+        illumination=illumination,
         settings=ArchiveSettings(retries=Retries(first_wait_s=0)),
         threads=1,
     )
@@ -76,6 +78,13 @@ def test_a_vanished_raw_file_leaves_the_others_archived(started, tmp_path):
     assert len(list((tmp_path / "archived").glob("*chunk-0002*"))) == 1
 
 
+def test_an_interleaved_raw_file_is_archived_once_with_the_first_illumination(started, tmp_path):
+    second = ROW.model_copy(update={"lane": 1, "n_lanes": 2})
+    outcome = archive(started, tmp_path / "archived", illumination=second)
+    assert outcome.outputs == []
+    assert outcome.qc == {"archived_with_mosaic": 0}
+
+
 def test_a_raw_file_of_another_size_than_taken_in_is_not_archived(started, tmp_path):
     (tmp_path / "raw-1.nii").write_bytes(b"short")
     outcome = archive(started, tmp_path / "archived")
@@ -91,12 +100,10 @@ def test_a_file_where_the_folder_should_be_fails_the_batch(started, tmp_path):
 
 @pytest.fixture
 def full_disk(tmp_path):
-    """A disk of 64 kB; only a superuser may mount one."""
+    """A disk of 64 kB."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no right to mount")
+    runs.mount("-t", "tmpfs", "-o", "size=64k", "tmpfs", folder)
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 

@@ -206,6 +206,20 @@ def test_dispersion_of_a_known_length_is_used_and_listed(tmp_path, raw, n):
     assert outcome.inputs[-1].id == fast_id(path)
 
 
+def test_preset_and_calibration_are_listed(tmp_path, raw):
+    (tmp_path / "lab.yaml").write_text("instrument: {}")
+    (tmp_path / "table.txt").write_text("1150 1 1")
+    paths = {"preset": "lab.yaml", "calibration_file": "table.txt"}
+    known = Instrument(**{k: str(tmp_path / name) for k, name in paths.items()})
+    known = known.model_copy(update={"calibration_residual_nm": 0.02})
+    started = write_started(tmp_path / "s", {1: raw[1]})
+    outcome = convert(started, tmp_path / "out", instrument=known)
+    listed = {p.role: p.id for p in outcome.inputs if p.tile is None}
+    expected = {"instrument": fast_id(tmp_path / "lab.yaml")}
+    assert listed == expected | {"calibration": fast_id(tmp_path / "table.txt")}
+    assert outcome.qc["calibration_residual_nm"] == 0.02
+
+
 def test_changed_dispersion_redoes_the_tiles(tmp_path, raw):
     path = tmp_path / "dispersion.bin"
     started = write_started(tmp_path / "s", {1: raw[1]})

@@ -89,6 +89,7 @@ def stitch(project, where, found, **settings):
         overview=where / "overview.jpg",
         folder=where / "stitched",
         illumination=ILLUMINATION,
+        grid=[[t, *place] for t, place in project[2].grid.items()],
         instrument=INSTRUMENT,
         settings=StitchSettings(**settings),
     )
@@ -186,7 +187,7 @@ def test_stitching_again_gives_the_same_bytes(project, found, stitched, tmp_path
 def test_mosaic_of_which_nothing_was_processed_is_a_hole(project, found, tmp_path):
     flag = tmp_path / "batch-001.processed"
     write_batch(tmp_path, flag, {}, missing=(1, 2, 3))
-    outcome = stitch((tmp_path, [flag], None), tmp_path, found)
+    outcome = stitch((tmp_path, [flag], project[2]), tmp_path, found)
     assert outcome.qc["coverage_fraction"] == 0
     assert len(outcome.tiles.missing) == 12
     assert np.isnan(read_nifti(path_of(outcome, "aip"))).all()

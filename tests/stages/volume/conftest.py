@@ -100,6 +100,7 @@ class Project:
     processed: list
     found: Path
     stitched: Path
+    grid: dict
     illumination: Illumination = ILLUMINATION
     instrument: Instrument = INSTRUMENT
     n_z: int = N_Z
@@ -140,4 +141,4 @@ def project(tmp_path_factory, phantom):
     write_nifti(folder / "mask.nii.gz", mask, voxel_size_mm=(0.012, 0.01, 0.2))
     masks = [product(folder / "mask.nii.gz", "mask")]
     stitched = write_flag(folder / "mosaic-001.stitched", outputs=masks, unit=UNIT)
-    return Project(folder, [batch], found, stitched)
+    return Project(folder, [batch], found, stitched, phantom.grid)

@@ -63,6 +63,7 @@ def stitch(project, focus_flag, modality, where, threads=1, settings=SETTINGS):
         folder=where,
         overview=where / f"{modality}.jpg",
         illumination=project.illumination,
+        grid=[[t, *place] for t, place in project.grid.items()],
         instrument=project.instrument,
         modality=modality,
         settings=settings,
