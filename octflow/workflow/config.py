@@ -117,10 +117,6 @@ def _check_delivered(config: Config) -> None:
     found = f"found {', '.join(config.acquisition.delivered) or 'nothing'}"
     if "dBI" not in there:
         raise SettingsError(f"acquisition.delivered: {found}, expected dBI among them")
-    if process.birefringence == "fold" and not {"R3D", "O3D"} <= there:
-        raise SettingsError(
-            f"acquisition.delivered: {found}, expected also R3D and O3D for birefringence: fold"
-        )
     if process.roll_off_db != 0:
         raise SettingsError(
             f"process.roll_off_db: found {process.roll_off_db:g}, expected 0: "

@@ -8,7 +8,7 @@ import pytest
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.names import tile_name
-from octflow.io.digest import file_raw_id
+from octflow.io.digest import raw_id
 from octflow.io.nifti import read_nifti, write_nifti
 from octflow.simulate.uniform import uniform_jones
 from octflow.stages.convert.files import convert_batch
@@ -99,7 +99,7 @@ def test_what_is_delivered_is_linked_and_the_rest_written(tmp_path, delivered, m
 def test_the_record_holds_the_sha256_of_every_file_and_names_what_is_left_out(tmp_path, delivered):
     outcome = run(delivered, tmp_path / "p")
     paths = [delivered / tile_name(1, tile, role) for tile in (1, 2) for role in ROLES]
-    assert {p.id for p in outcome.inputs} == {file_raw_id(path) for path in paths}
+    assert {p.id for p in outcome.inputs} == {raw_id(path.read_bytes()) for path in paths}
     assert outcome.warnings[0].startswith("left out O3D: found dBI, R3D, ori delivered")
 
 

@@ -56,7 +56,6 @@ def test_a_wrong_key_type_or_value_is_named(values, message):
     ("delivered", "process", "message"),
     [
         (["aip", "ori"], {}, r"acquisition.delivered: found aip, ori, expected dBI among them"),
-        (["dBI"], {"birefringence": "fold"}, r"found dBI, expected also R3D and O3D"),
         (["dBI"], {"roll_off_db": 3}, r"process.roll_off_db: found 3, expected 0"),
     ],
 )
