@@ -21,6 +21,19 @@ from octflow.io.records import product, write_record
 _NO_ID = f"sha256:{'0' * 64}"
 
 
+def lineage_folder(rule: str, unit: Unit) -> Path:
+    """Return the folder of all attempts of a job, relative to the project folder.
+
+    Examples
+    --------
+    >>> str(lineage_folder("register_slice", Unit(project="p", slice=1)))
+    'lineage/register_slice/slice-001'
+    """
+    ids = unit.model_dump(exclude_none=True, exclude={"project"})
+    name = "_".join(f"{k}-{v:03d}" if isinstance(v, int) else f"{k}-{v}" for k, v in ids.items())
+    return Path("lineage") / rule / (name or "project")
+
+
 @dataclass
 class Attempt:
     """One attempt of one job, from its start to its record."""
@@ -38,11 +51,7 @@ class Attempt:
     @property
     def folder(self) -> Path:
         """Folder of all attempts of this job; Snakemake never deletes it."""
-        ids = self.unit.model_dump(exclude_none=True, exclude={"project"})
-        name = "_".join(
-            f"{k}-{v:03d}" if isinstance(v, int) else f"{k}-{v}" for k, v in ids.items()
-        )
-        return Path("lineage") / self.rule / (name or "project")
+        return lineage_folder(self.rule, self.unit)
 
     def succeeded(self, outcome: Outcome, declared: dict[str, Path]) -> Record:
         """Record a success: what the function told, and the declared outputs it wrote."""

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 from octflow.core.errors import SettingsError
 from octflow.core.layout import ARCHIVED, flag
+from octflow.core.record import Unit
 from octflow.io.digest import fast_id
 from octflow.workflow.alive import join_runs
 from octflow.workflow.config import Config, read_config
 from octflow.workflow.reach import within_reach
-from octflow.workflow.reading import reader_of_batch
+from octflow.workflow.reading import reader_of, reader_of_batch
 from octflow.workflow.ready import Ready
 
 log = logging.getLogger("octflow")
@@ -47,7 +48,7 @@ class Session:
         self.ready = Ready(self.config, self.project, base / config.acquisition.folder)
         self.pipeline = base
         self.alive: int | None = None
-        # Inputs and params of the jobs of a batch must go by the same look at its flags.
+        # Inputs and params of the jobs of a batch must go by the same look at its lineage.
         self._readers: dict[tuple[int, int], str | None] = {}
 
     def settings(self, stage: str) -> dict[str, Any]:
@@ -138,7 +139,7 @@ class Session:
         """
 
         def along(wildcards: Wildcards, threads: int) -> dict[str, Any]:
-            if self._reader(wildcards) != rule:
+            if not rule == reader_of(self.config) == self._reader(wildcards):
                 return {}
             return {
                 "folder": ARCHIVED.format(mosaic=int(wildcards.mosaic)),
@@ -152,7 +153,8 @@ class Session:
     def _reader(self, wildcards: Wildcards) -> str | None:
         batch = int(wildcards.mosaic), int(wildcards.batch)
         if batch not in self._readers:
-            self._readers[batch] = reader_of_batch(self.config, self.project, *batch)
+            unit = Unit.model_validate(self.unit(wildcards))
+            self._readers[batch] = reader_of_batch(self.config, self.project, unit)
         return self._readers[batch]
 
     @property

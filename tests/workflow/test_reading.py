@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from octflow.core.layout import ARCHIVED, flag
+from octflow.core.record import Unit
 from octflow.workflow.config import read_config
-from octflow.workflow.reading import reader_of, reader_of_batch
+from octflow.workflow.reading import READERS, reader_of, reader_of_batch
+from octflow.workflow.records import lineage_folder
 from octflow.workflow.session import open_session
 
 
@@ -35,39 +37,50 @@ def test_nobody_reads_for_an_archive_that_is_switched_off(key):
     assert reader_of(config(**{key: False})) is None
 
 
-def attempt(project, status, number):
-    folder = project / "lineage/convert_batch/slice-001_mosaic-001_batch-002_illumination-normal"
+UNIT = Unit(project="p", slice=1, mosaic=1, batch=2, illumination="normal")
+FLAGS = {rule: flag(rule, mosaic=1, batch=2) for rule in READERS}
+
+
+def attempt(project, rule, status, inputs=()):
+    """Add an attempt to the lineage."""
+    folder = project / lineage_folder(rule, UNIT)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"attempt-{number:03d}.json").write_text(json.dumps({"status": status}))
-
-
-def write(path, text="{}"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    listed = [{"path": str(path)} for path in inputs]
+    record = {"status": status, "unit": UNIT.model_dump(), "inputs": listed}
+    number = len(list(folder.iterdir())) + 1
+    (folder / f"attempt-{number:03d}.json").write_text(json.dumps(record))
 
 
 def test_an_archive_waits_for_the_reader_unless_its_last_attempt_failed(tmp_path):
-    found = [reader_of_batch(config(), tmp_path, 1, 2)]
-    for number, status in enumerate(["failed", "succeeded", "failed"], 1):
-        attempt(tmp_path, status, number)
-        found.append(reader_of_batch(config(), tmp_path, 1, 2))
-    write(tmp_path / flag("convert_batch", mosaic=1, batch=2))
-    found.append(reader_of_batch(config(), tmp_path, 1, 2))
+    found = [reader_of_batch(config(), tmp_path, UNIT)]
+    for status in ("failed", "succeeded", "failed"):
+        attempt(tmp_path, "convert_batch", status)
+        found.append(reader_of_batch(config(), tmp_path, UNIT))
+    path = tmp_path / FLAGS["convert_batch"]
+    path.parent.mkdir(parents=True)
+    path.touch()
+    found.append(reader_of_batch(config(), tmp_path, UNIT))
     assert found == ["convert_batch", None, "convert_batch", None, "convert_batch"]
 
 
-@pytest.mark.parametrize("recorded", ["convert_batch", "process_batch", None])
-def test_a_finished_archive_keeps_the_inputs_it_had(tmp_path, recorded):
-    inputs = [{"path": str(flag(recorded, mosaic=1, batch=2))}] if recorded else []
-    path = tmp_path / flag("archive_batch", mosaic=1, batch=2)
-    write(path, json.dumps({"inputs": inputs}))
+@pytest.mark.parametrize("recorded", [*READERS, None])
+def test_an_archive_that_was_made_keeps_the_inputs_it_had(tmp_path, recorded):
+    attempt(tmp_path, "archive_batch", "succeeded", [FLAGS[recorded]] if recorded else [])
+    attempt(tmp_path, "archive_batch", "failed")
     for settings in (config(), config(complex_tiles="none"), config(while_reading=False)):
-        assert reader_of_batch(settings, tmp_path, 1, 2) == recorded
+        assert reader_of_batch(settings, tmp_path, UNIT) == recorded
+
+
+def test_an_archive_that_was_made_does_not_wait_for_a_reader_that_fails_now(tmp_path):
+    attempt(tmp_path, "archive_batch", "succeeded", [FLAGS["convert_batch"]])
+    attempt(tmp_path, "convert_batch", "failed")
+    assert reader_of_batch(config(), tmp_path, UNIT) is None
 
 
 def test_the_reader_is_told_the_folder_that_the_rule_archives_to(tmp_path, rules):
     session = open_session({"project": {"folder": "p"}}, tmp_path)
-    job = SimpleNamespace(mosaic="001", batch="002")
+    ids = {"mosaic": "001", "batch": "002"}
+    job = SimpleNamespace(**ids, items=ids.items)
     told = session.archive_along("convert_batch")(job, threads=1)
     (rule,) = (rule for rule in rules if rule.name == "archive_batch")
     assert told["folder"] == rule.params.folder.format(mosaic="001") == ARCHIVED.format(mosaic=1)
