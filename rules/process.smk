@@ -32,7 +32,7 @@ rule process_batch:
         folder="mosaic-{mosaic}/processed",
         illumination=session.illumination,
         instrument=session.instrument,
-        settings=session.settings("process"),
+        settings=session.process_settings,
         archive=session.archive_along("process_batch"),
         unit=session.unit,
         version=session.version("process"),

@@ -58,15 +58,15 @@ def check_raw_size(path: Path, kind: RawKind, n_x: int, n_y: int) -> None:
     DataError
         With both numbers.
     """
-    try:
-        found = path.stat().st_size
-    except FileNotFoundError as error:
-        raise DataError(path, found="no file", expected="a raw tile") from error
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no file"
+        raise DataError(path, found=found, expected="a raw tile")
+    found_bytes = path.stat().st_size
     expected = expected_bytes(kind, n_x, n_y)
-    if found != expected:
+    if found_bytes != expected:
         raise DataError(
             path,
-            found=f"{found} bytes",
+            found=f"{found_bytes} bytes",
             expected=f"{expected} bytes for {kind} with {n_x} x {n_y} A-lines",
         )
 

@@ -57,6 +57,15 @@ class Session:
         plain: dict[str, Any] = getattr(self.config, section).plain()
         return plain
 
+    @property
+    def process_settings(self) -> dict[str, Any]:
+        """The section process; with the digest of the surface, where that is a map."""
+        plain = self.settings("process")
+        path = self.project / str(plain["surface"])
+        if path.suffix in {".nii", ".gz"} and path.exists():
+            plain["surface_id"] = fast_id(path)
+        return plain
+
     @staticmethod
     def version(stage: str) -> int:
         """Return the VERSION of a stage, raised whenever its products change."""

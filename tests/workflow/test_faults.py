@@ -179,4 +179,5 @@ def test_a_late_tile_is_waited_for_and_two_files_of_it_are_a_hole(odd):
     assert status == 0, said
     record = read_record(folder / "project" / flag)
     assert [t.tile for t in record.tiles.failed] == [3]
+    assert record.tiles.failed[0].reason.endswith("found a folder, expected a raw tile")
     assert "_spectral_9" in record.tiles.missing[0].reason

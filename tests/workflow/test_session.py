@@ -69,6 +69,15 @@ def test_parsing_the_workflow_does_not_import_numerics():
     assert done.stdout.split() == ["False", "False"]
 
 
+def test_another_content_of_the_surface_map_is_another_param(tmp_path):
+    values = {"process": {"surface": "surface.nii"}, "project": {"folder": "p"}}
+    session = open_session(values, tmp_path)
+    before = session.process_settings
+    (tmp_path / "p" / "surface.nii").write_bytes(b"map")
+    assert before["surface_id"] is None
+    assert session.process_settings["surface_id"].startswith("xxh3")
+
+
 def test_a_project_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"project.folder .*/file/x: found Not a directory"):

@@ -76,6 +76,8 @@ class ProcessSettings(Settings):
     of the tile's size with the depth index of every A-line; relative to the project folder.
     find-refined: half the height of the edge; find: its steepest rise in dB, which lies one
     sample higher; find-threshold: find, except where an A-line begins inside tissue."""
+    surface_id: str | None = None
+    """Digest of that map, filled in when it is read: another content is another surface."""
     surface_threshold_db: float = 55
     """Intensity of tissue; find-threshold looks whether an A-line begins inside tissue."""
     enface_offset_px: int = Field(0, ge=-1000, le=1000)
