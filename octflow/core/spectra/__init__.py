@@ -3,4 +3,4 @@
 `VERSION` is raised whenever complex depth profiles change.
 """
 
-VERSION = 1
+VERSION = 2

@@ -8,19 +8,14 @@ exp(-i phi), phi being the dispersion phase; Fourier transform; drop the first b
 from typing import Literal
 
 import numpy as np
-import scipy.fft
 from numba import njit
 from numpy.typing import NDArray
 
-from octflow.core.instrument import FIRST_BIN, N_DEPTH
-from octflow.core.spectra.median import middle_keys
+from octflow.core.instrument import N_DEPTH, N_SPECTRAL
+from octflow.core.spectra.fft import Recipe, fill_profiles, workspace
+from octflow.core.spectra.median import fill_medians
+from octflow.core.spectra.turning import turn, turned_samples
 from octflow.core.spectra.wavenumber import Resampling
-
-_LINE_WORDS = 8
-"""Words of 64 bits in a line of the cache."""
-_EVEN, _ODD = np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFF0000FFFF0000)
-_LOW, _HIGH = np.uint64(0x00000000FFFFFFFF), np.uint64(0xFFFFFFFF00000000)
-_16, _32 = np.uint64(16), np.uint64(32)
 
 
 def spectral_phasor(
@@ -80,27 +75,36 @@ def complex_tile(
     phasor : (2, K) complex64 array
         Window and conjugate dispersion correction per channel, as from `spectral_phasor`.
     jones : (2, Z, Y, X) complex64 array, optional
-        Filled and returned: fresh memory costs about half as much as the Fourier transforms.
+        Filled and returned, A-lines adjacent: fresh memory costs about as much as the Fourier
+        transforms.
 
     Returns
     -------
     jones : (2, Z, Y, X) complex64 array
         J1 and J2, shallow first: the conjugate of the Fourier bins 24 to 1023, unnormalised. The
         fringe cos(2 z (k - k_max) + p) of a reflector at depth z gives the phase +p.
+
+    Raises
+    ------
+    ValueError
+        Spectra of another length, or A-lines of `jones` that are not adjacent.
     """
     n_y, _, n_x, n_spectral = spectra.shape
+    if n_spectral != N_SPECTRAL:
+        raise ValueError(f"found {n_spectral} samples of a spectrum, expected {N_SPECTRAL}")
     if jones is None:
         jones = np.empty((2, N_DEPTH, n_y, n_x), np.complex64)
-    # Space for whole words of four samples.
-    samples = np.empty((n_spectral, n_x + -n_x % 4), np.uint16)
-    fringes = np.empty((n_spectral, n_x), np.complex64)
+    if jones.strides[-1] != jones.itemsize:
+        raise ValueError("found A-lines apart in memory, expected adjacent ones")
+    samples, medians = turned_samples(n_spectral, n_x), np.empty(n_spectral, np.float32)
+    space = workspace()
     for y in range(n_y):
         for channel, (before, weight) in enumerate(tables):
-            _transpose(np.ascontiguousarray(spectra[y, channel]), samples)
-            _resample(samples, before, weight, phasor[channel], fringes)
+            turn(np.ascontiguousarray(spectra[y, channel]), samples)
+            fill_medians(samples, before, weight, n_x, medians)
             # Fringes are real: the conjugate is the unnormalised inverse with the other phase.
-            bins = scipy.fft.ifft(fringes, axis=0, norm="forward", overwrite_x=True, workers=1)
-            jones[channel, :, y] = bins[FIRST_BIN : FIRST_BIN + N_DEPTH]
+            recipe = Recipe(before, weight, medians, phasor[channel])
+            fill_profiles(samples, recipe, space, jones[channel, :, y])
     return jones
 
 
@@ -128,66 +132,3 @@ def saturated_count(spectra: NDArray[np.uint16], full_scale_counts: int) -> int:
             found += np.uint32(sample >= scale)
         total += int(found)
     return total
-
-
-@njit(nogil=True, cache=True)
-def _transpose(lines: NDArray[np.uint16], samples: NDArray[np.uint16]) -> None:
-    """Copy (X, K) to (K, X), four by four samples in words of 64 bits; K is a multiple of 32."""
-    n_x, n_spectral = lines.shape
-    words, turned = lines.view(np.uint64), samples.view(np.uint64)
-    for start in range(0, n_spectral // 4, _LINE_WORDS):
-        for i in range(n_x // 4):
-            for j in range(start, start + _LINE_WORDS):
-                a, b, c, d = (
-                    words[4 * i, j],
-                    words[4 * i + 1, j],
-                    words[4 * i + 2, j],
-                    words[4 * i + 3, j],
-                )
-                ab_even, ab_odd = (
-                    (a & _EVEN) | ((b & _EVEN) << _16),
-                    ((a & _ODD) >> _16) | (b & _ODD),
-                )
-                cd_even, cd_odd = (
-                    (c & _EVEN) | ((d & _EVEN) << _16),
-                    ((c & _ODD) >> _16) | (d & _ODD),
-                )
-                turned[4 * j, i] = (ab_even & _LOW) | (cd_even << _32)
-                turned[4 * j + 1, i] = (ab_odd & _LOW) | (cd_odd << _32)
-                turned[4 * j + 2, i] = (ab_even >> _32) | (cd_even & _HIGH)
-                turned[4 * j + 3, i] = (ab_odd >> _32) | (cd_odd & _HIGH)
-    for x in range(n_x - n_x % 4, n_x):
-        for k in range(n_spectral):
-            samples[k, x] = lines[x, k]
-
-
-@njit(nogil=True, cache=True)
-def _resample(
-    samples: NDArray[np.uint16],
-    before: NDArray[np.int64],
-    weight: NDArray[np.float32],
-    phasor: NDArray[np.complex64],
-    fringes: NDArray[np.complex64],
-) -> None:
-    """Interpolate (K, at least X) counts, subtract the median over X, multiply by the phasor.
-
-    The mean over A-lines need not be subtracted before: interpolation is linear, so that the
-    median that is subtracted after it contains the mean, whatever it is.
-    """
-    n_spectral, n_x = fringes.shape
-    values, middle = np.empty(n_x, np.float32), np.empty(2, np.float32)
-    keys, bits = values.view(np.int32), middle.view(np.int32)
-    parts = fringes.view(np.float32)
-    for m in range(n_spectral):
-        upper = weight[m]
-        lower = np.float32(1) - upper
-        first, second = samples[before[m]], samples[before[m] + 1]
-        for x in range(n_x):
-            values[x] = lower * np.float32(first[x]) + upper * np.float32(second[x])
-        bits[0], bits[1] = middle_keys(keys)
-        median = np.float32(0.5) * (middle[0] + middle[1])
-        real, imag = phasor[m].real, phasor[m].imag
-        for x in range(n_x):
-            fringe = values[x] - median
-            parts[m, 2 * x] = fringe * real
-            parts[m, 2 * x + 1] = fringe * imag

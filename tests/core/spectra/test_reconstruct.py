@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from octflow.core.spectra.median import middle_keys
 from octflow.core.spectra.reconstruct import (
     complex_tile,
     saturated_count,
@@ -51,7 +50,7 @@ def fringes(phase_rad, bin_number, dispersion_rad=0.0):
     return np.rint(spectra).astype(np.uint16)
 
 
-@pytest.mark.parametrize("n_x", [4, 5], ids=["even", "odd"])
+@pytest.mark.parametrize("n_x", [4, 5, 16, 35])
 @pytest.mark.parametrize("channel", [0, 1])
 def test_a_tile_is_the_definition_summed_term_by_term(n_x, channel):
     spectra = random_spectra(n_x, n_y=2)
@@ -112,14 +111,17 @@ def test_a_hann_window_tapers_the_spectrum():
     np.testing.assert_allclose(jones[0, [7, 70], 0], expected, atol=0.5)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 8, 349, 350])
-@pytest.mark.parametrize("levels", [1, 3, 4000], ids=["equal", "ties", "distinct"])
-def test_the_middle_is_the_median(n, levels):
-    values = np.random.default_rng(n).integers(0, levels, n).astype(np.float32)
-    middle = np.array(middle_keys(values.view(np.int32)), np.int32).view(np.float32)
-    assert middle.mean() == np.median(values)
-
-
 def test_saturated_samples_are_counted():
     spectra = random_spectra(4)
     assert saturated_count(spectra, 4000) == np.count_nonzero(spectra >= 4000)
+
+
+def test_spectra_of_another_length_are_refused():
+    with pytest.raises(ValueError, match="1024 samples"):
+        complex_tile(random_spectra(4)[..., :1024], TABLES, PLAIN)
+
+
+def test_memory_with_a_lines_apart_is_refused():
+    apart = np.empty((4, 2, 1000, 1), np.complex64).transpose(1, 2, 3, 0)
+    with pytest.raises(ValueError, match="adjacent"):
+        complex_tile(random_spectra(4), TABLES, PLAIN, jones=apart)
