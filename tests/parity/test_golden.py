@@ -55,6 +55,13 @@ def test_fewer_than_three_finite_samples_have_no_birefringence():
     assert octave_value(both) == pytest.approx([0, 1.3 / 360 / 2.5], abs=1e-9)
 
 
+def test_the_window_is_periodic_and_1_in_the_middle():
+    cameras = "struct('slope_nm', {1, 1}, 'offset_nm', {1000, 1001})"
+    tables = f"tables = spectral_tables({cameras}, zeros(4, 2), 'hann')"
+    found = octave_value("double(real(tables.phasor))", before=tables)
+    assert found == [[0, 0], [0.5, 0.5], [1, 1], [0.5, 0.5]]
+
+
 def test_a_step_is_found_at_its_first_sample():
     line = "single([40 * ones(30, 1); 70 * ones(30, 1)])"
     assert octave_value(f"find_surface({line})") == 30
