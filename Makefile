@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := phantom
 
-.PHONY: help install demo simulate accuracy dag report format lint types test test-fast generated clean
+.PHONY: help install demo simulate accuracy dag report format lint types octave parity test test-fast generated clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,7 +65,13 @@ generated: install  ## rewrite the generated configuration files
 test-fast: install  ## run the tests that take no real run of the workflow
 	$(BIN)/pytest -m 'not slow' -n 2
 
-test: lint types  ## run all checks
+octave:  ## install GNU Octave where it is missing
+	envs/install-octave
+
+parity: install octave  ## print format | backend | product | largest difference | bound
+	$(BIN)/pytest -q tests/parity
+
+test: lint types octave  ## run all checks
 	$(BIN)/pytest -n 2 --dist loadfile
 
 clean:  ## remove the demo's results and what was built; never the simulated raw tiles

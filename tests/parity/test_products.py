@@ -1,0 +1,251 @@
+"""Formats x backends x products, each compared with its definition written out slowly."""
+
+import json
+
+import numpy as np
+import pytest
+
+from octflow.core.names import RawKind, tile_name
+from octflow.core.record import Product, Tiles
+from octflow.io.complex_source import ComplexSource
+from octflow.io.complex_tiles import read_complex_lines
+from octflow.io.nifti import read_nifti
+from octflow.io.raw import read_raw_bytes, spectra_of
+from octflow.io.records import read_record
+from octflow.simulate.acquisition import Exposure, raw_name, write_raw_tile
+from octflow.simulate.presets import preset
+from octflow.simulate.spectrometer import dispersion_phase
+from octflow.stages.convert.files import convert_batch
+from octflow.stages.convert.settings import ConvertSettings
+from octflow.stages.process.files import process_batch
+from octflow.stages.process.settings import ProcessSettings
+
+import oracle
+from flags import write_flag
+from octave import needs_octave, octave
+
+FORMATS: dict[str, tuple[RawKind, ...]] = {
+    "spectral": ("spectral",),
+    "spectral_12bit": ("spectral_12bit",),
+    "complex": ("complex",),
+    "complex_with_spectral": ("complex", "spectral"),
+}
+"""What is delivered of a tile: the first kind is used, a second one archived."""
+MODES = ("keep", "temporary", "none")
+BACKENDS = [*(f"python {mode}" for mode in MODES), pytest.param("octave", marks=needs_octave)]
+BOUNDS = {
+    "complex": (1e-5, "of max"),
+    "dBI": (1e-3, "dB"),
+    "R3D": (1e-2, "deg"),
+    "O3D": (1e-2, "deg"),
+    "aip": (1e-4, "of max"),
+    "mip": (1e-4, "of max"),
+    "ret": (1e-4, "of max"),
+    "ori": (1e-4, "of 90 deg"),
+    "biref": (1e-4, "of max"),
+    "surf": (5e-3, "of A-lines"),
+}
+N_X, N_Y = 32, 24
+TILE = Exposure(1, 1, 1)
+SETTINGS = ProcessSettings(surface="find", birefringence="slope")
+
+
+@pytest.fixture(scope="module")
+def simulation(tmp_path_factory):
+    """One small tile, and an instrument that knows the dispersion."""
+    tiny = preset("tiny")
+    phases = tmp_path_factory.mktemp("instrument") / "dispersion.dat"
+    dispersion_phase(np.arange(2048.0), tiny.dispersion_rad).tofile(phases)
+    row, *others = tiny.experiment.illuminations
+    small = row.model_copy(update={"tile_size_x_px": N_X, "tile_size_y_px": N_Y})
+    experiment = tiny.experiment.model_copy(update={"illuminations": (small, *others)})
+    instrument = tiny.instrument.model_copy(update={"dispersion_file": str(phases)})
+    return tiny.model_copy(update={"experiment": experiment, "instrument": instrument})
+
+
+@pytest.fixture(scope="module")
+def raw(simulation, tmp_path_factory):
+    """Raw files of the tile, by kind."""
+    folder = tmp_path_factory.mktemp("raw")
+    paths = {}
+    for kind in {kind for kinds in FORMATS.values() for kind in kinds}:
+        this = simulation.model_copy(update={"raw_kind": kind})
+        paths[kind] = folder / raw_name(this, TILE)
+        write_raw_tile(this, TILE, paths[kind])
+    return paths
+
+
+@pytest.fixture(scope="module")
+def expected(simulation, raw):
+    """Return what the definitions make of the file that is used."""
+    known = {}
+
+    def of(raw_format):
+        kind = FORMATS[raw_format][0]
+        if kind not in known:
+            known[kind] = oracle.products_of(defined_jones(raw[kind], kind, simulation.instrument))
+        return known[kind]
+
+    return of
+
+
+def defined_jones(path, kind, instrument):
+    if kind == "complex":
+        return stored_jones(path)
+    phase_rad = np.fromfile(instrument.dispersion_file)
+    spectra = spectra_of(read_raw_bytes(path), kind, N_X, N_Y)
+    return oracle.jones_of(spectra, instrument.cameras, phase_rad)
+
+
+@pytest.fixture(scope="module")
+def found(simulation, raw, tmp_path_factory):
+    """Return what a backend makes of a delivery: arrays by product, and ids of the files."""
+    known = {}
+
+    def of(raw_format, backend):
+        if (raw_format, backend) not in known:
+            files = [raw[kind] for kind in FORMATS[raw_format]]
+            folder = tmp_path_factory.mktemp("made")
+            program, _, mode = backend.partition(" ")
+            run = run_octave if program == "octave" else run_python
+            known[raw_format, backend] = run(simulation, raw_format, files, folder, mode)
+        return known[raw_format, backend]
+
+    return of
+
+
+def listed(path, role):
+    stat = path.stat()
+    stat_id = f"stat:{stat.st_size}-{stat.st_mtime_ns}"
+    return Product(id=stat_id, path=str(path), bytes=stat.st_size, role=role, tile=1)
+
+
+def run_python(simulation, raw_format, files, folder, mode):
+    """Run the stages as the workflow does."""
+    common = {
+        "illumination": simulation.experiment.illuminations[0],
+        "instrument": simulation.instrument,
+    }
+    unit = {"slice": 1, "mosaic": 1, "batch": 1, "illumination": "normal"}
+    started = write_flag(
+        folder / "started",
+        "start_batch",
+        inputs=[listed(p, r) for p, r in zip(files, ("raw", "archive"), strict=False)],
+        tiles=Tiles(ok=[1]),
+        parameters={"acquisition": {"format": raw_format}},
+        unit=unit,
+    )
+    settings = ConvertSettings(complex=mode)
+    told = convert_batch(
+        started=started, folder=folder / "complex", settings=settings, threads=1, **common
+    )
+    converted = write_flag(
+        folder / "converted",
+        "convert_batch",
+        parameters={"settings": settings.plain()},
+        unit=unit,
+        **told.model_dump(exclude={"gates"}),
+    )
+    jones = jones_offered(converted, common)
+    outcome = process_batch(
+        converted=converted,
+        folder=folder / "processed",
+        overview=folder / "batch-001.jpg",
+        settings=SETTINGS,
+        threads=1,
+        **common,
+    )
+    ids = {p.role: p.id for p in outcome.outputs if p.tile is not None}
+    return {"complex": jones, **read_products(folder / "processed")}, ids
+
+
+def jones_offered(converted, common):
+    """Return the complex tile that process is offered, from file or from memory."""
+    source = ComplexSource(read_record(converted), **common)
+    (job,) = source.jobs
+    return joined(source.open(job).lines())
+
+
+def stored_jones(path):
+    return joined(read_complex_lines(path, N_X, N_Y))
+
+
+def joined(lines):
+    return np.concatenate([jones.copy() for _, jones in lines], axis=2)
+
+
+def run_octave(simulation, raw_format, files, folder, mode):
+    """Run `process_tile` on a job file."""
+    job = {
+        "input": str(files[0]),
+        "kind": FORMATS[raw_format][0],
+        "n_x": N_X,
+        "n_y": N_Y,
+        "instrument": simulation.instrument.plain(),
+        "window": "none",
+        "settings": SETTINGS.plain(),
+        "folder": str(folder),
+        "name": "mosaic_001_image_0001",
+    }
+    (folder / "job.json").write_text(json.dumps(job))
+    octave(f"process_tile('{folder / 'job.json'}')")
+    written = folder / tile_name(1, 1, "complex")
+    jones = stored_jones(written if written.exists() else files[0])
+    return {"complex": jones, **read_products(folder)}, {}
+
+
+def read_products(folder):
+    names = [name for name in BOUNDS if name != "complex"]
+    return {name: np.array(read_nifti(folder / tile_name(1, 1, name))) for name in names}
+
+
+def axis_distance(first, second):
+    return np.abs((first - second + 90) % 180 - 90)
+
+
+def difference(name, made, defined):
+    """Return the largest difference of a product, in the unit of its bound."""
+    if name == "surf":
+        return np.mean(made[name] != defined[name])
+    if name in {"dBI", "R3D", "O3D"}:
+        where = above_noise(defined, both=name == "O3D")
+        distance = axis_distance if name == "O3D" else lambda a, b: np.abs(a - b)
+        return distance(made[name], defined[name])[where].max()
+    # Another surface is another window, and is counted as a surface.
+    where = made["surf"] == defined["surf"] if made[name].ndim == 2 else ...
+    if name == "ori":
+        # Where axes point everywhere, the mean axis is any.
+        where &= defined["accord"] > 0.3
+        return axis_distance(made[name], defined[name])[where].max() / 90
+    return np.abs(made[name] - defined[name])[where].max() / np.abs(defined[name]).max()
+
+
+def above_noise(defined, *, both):
+    """Where the light, or that in both channels, is above the mean of the deepest samples."""
+    power = np.abs(defined["complex"]) ** 2
+    noise = power[:, -100:].mean(axis=(1, 2, 3), keepdims=True)
+    return (power > noise).all(axis=0) if both else power.sum(axis=0) > noise.sum()
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("raw_format", FORMATS)
+def test_a_product_is_what_its_definition_says(
+    raw_format, backend, name, found, expected, record_property
+):
+    bound, unit = BOUNDS[name]
+    made, _ = found(raw_format, backend)
+    largest = float(difference(name, made, expected(raw_format)))
+    record_property("parity", (raw_format, backend, name, largest, bound, unit))
+    assert largest <= bound
+
+
+@pytest.mark.parametrize("raw_format", FORMATS)
+def test_the_modes_of_complex_tiles_give_the_same_bytes(raw_format, found):
+    kept, temporary, never = (found(raw_format, f"python {mode}")[1] for mode in MODES)
+    assert len(kept) == len(BOUNDS)
+    assert kept == temporary == never
+
+
+def test_the_formats_of_the_same_spectra_give_the_same_bytes(found):
+    assert found("spectral", "python keep")[1] == found("spectral_12bit", "python keep")[1]
