@@ -8,6 +8,7 @@ its own, compiled code loaded before, the rows in turn; printed are medians and 
 The floors: bare FFTs are single-precision complex transforms of as many spectra with SciPy, in
 place, one thread; plain I/O reads the raw file and writes as many bytes as the products have.
 "Plain NumPy" is the definition written out in double precision, on some B-lines, scaled up.
+GNU Octave has a benchmark of its own, octave.py.
 """
 
 import argparse

@@ -20,10 +20,10 @@ end
 end
 
 function [intensity_db, retardance_deg, axis_deg] = contrasts(j1, j2, rotation, flip_phase)
-square_1 = real(j1) .^ 2 + imag(j1) .^ 2;
-square_2 = real(j2) .^ 2 + imag(j2) .^ 2;
-intensity_db = 10 * log10(max(square_1 + square_2, single(2 ^ -23)));
-retardance_deg = atan2(sqrt(square_1), sqrt(square_2)) * single(180 / pi);
+amplitude_1 = abs(j1);
+amplitude_2 = abs(j2);
+intensity_db = 10 * log10(max(amplitude_1 .^ 2 + amplitude_2 .^ 2, single(2 ^ -23)));
+retardance_deg = atan2(amplitude_1, amplitude_2) * single(180 / pi);
 if flip_phase
     product = conj(j1) .* j2;
 else

@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from octave import needs_octave, octave, octave_value
+from octave import FUNCTIONS, needs_octave, octave, octave_value
 
 pytestmark = needs_octave
 
@@ -95,3 +95,14 @@ def test_a_file_of_another_size_is_refused_with_both_numbers(tmp_path):
     (tmp_path / "short.raw").write_bytes(bytes(100))
     with pytest.raises(RuntimeError, match="found 100 bytes, expected 73728 bytes"):
         octave(f"read_spectra('{tmp_path / 'short.raw'}', 'spectral_12bit', 4, 3)")
+
+
+def test_the_plain_reconstruction_of_the_benchmark_is_the_same():
+    plain = FUNCTIONS.parent / "benchmarks" / "plain"
+    cameras = "struct('slope_nm', {0.159377, 0.159057}.', 'offset_nm', {1146.436, 1146.579}.')"
+    before = (
+        f"addpath('{plain}'); c = {cameras}; s = uint16(4095 * rand(2048, 6, 2, 2)); "
+        "[a, b] = spectral_to_complex(s, spectral_tables(c, zeros(2048, 2), 'none')); "
+        "[p, q] = spectral_to_complex_plain(s, c); d = abs([a(:) - p(:); b(:) - q(:)])"
+    )
+    assert octave_value("double(max(d) / max(abs(p(:))))", before=before) < 1e-6
