@@ -82,8 +82,12 @@ def maps_of(volumes, surface, *, depth_px=80, wavelength_um=1.3, voxel_z_um=2.5)
 
 def products_of(jones):
     """Return everything that is made of a complex tile."""
-    volumes = volumes_of(jones)
+    return {"complex": jones, **maps_and_volumes(volumes_of(jones))}
+
+
+def maps_and_volumes(volumes):
+    """Return volumes and all maps that are made of them."""
     lines = np.moveaxis(volumes["dBI"], 0, -1)
     raw = np.array([[surface_of(line_db) for line_db in row] for row in lines])
     surface = median_of_nine(raw)
-    return {"complex": jones, **volumes, "surf": surface, **maps_of(volumes, surface)}
+    return {**volumes, "surf": surface, **maps_of(volumes, surface)}
