@@ -22,8 +22,11 @@ def simulate(folder, preset, *options):
     return folder
 
 
-def acquisition(simulated, folder):
-    """Make a folder like `simulated` with links to its raw tiles, for a project of its own."""
+def acquisition(simulated, folder, *, archive=False):
+    """Make a folder like `simulated` with links to its raw tiles, for a project of its own.
+
+    The archive of random numbers takes long, and is asked for where it is tested.
+    """
     folder.mkdir()
     (folder / "raw").mkdir()
     for path in (simulated / "raw").iterdir():
@@ -31,8 +34,7 @@ def acquisition(simulated, folder):
     shutil.copy(simulated / "dispersion.dat", folder)
     text = (simulated / "config.yaml").read_text().replace(str(simulated), str(folder))
     config = yaml.safe_load(text)
-    # The archive of random numbers takes long and is tested by itself.
-    config["archive"] = {"enabled": False}
+    config["archive"] = {"enabled": archive}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return folder
 

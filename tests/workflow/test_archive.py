@@ -31,8 +31,7 @@ def configure(folder, **sections):
 @pytest.fixture(scope="module")
 def folder(simulated, tmp_path_factory):
     """A project that archives while it reads; one batch is archived."""
-    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("along") / "tiny")
-    configure(folder, archive={"enabled": True})
+    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("along") / "tiny", archive=True)
     status, said = runs.snakemake(folder, ARCHIVED)
     assert status == 0, said
     return folder
@@ -58,8 +57,7 @@ def test_the_archive_says_which_job_read_for_it(folder):
 
 
 def test_copies_of_spectra_that_are_gone_are_accepted(folder, tmp_path):
-    project = runs.acquisition(folder, tmp_path / "gone")
-    configure(project, archive={"enabled": True})
+    project = runs.acquisition(folder, tmp_path / "gone", archive=True)
     assert runs.snakemake(project, CONVERTED)[0] == 0
     for path in raw_of_batch(project):
         path.unlink()
@@ -97,8 +95,8 @@ def test_other_compression_makes_archives_anew_and_converts_nothing(folder):
 
 
 def test_without_complex_tiles_process_reads_for_the_archive(simulated, tmp_path):
-    folder = runs.acquisition(simulated, tmp_path / "tiny")
-    configure(folder, archive={"enabled": True}, convert={"complex": "none"})
+    folder = runs.acquisition(simulated, tmp_path / "tiny", archive=True)
+    configure(folder, convert={"complex": "none"})
     status, said = runs.snakemake(folder, ARCHIVED)
     assert status == 0, said
     assert record(folder, ARCHIVED).qc["raw_bytes_read_here"] == 0
@@ -106,12 +104,12 @@ def test_without_complex_tiles_process_reads_for_the_archive(simulated, tmp_path
 
 
 def test_a_conversion_that_fails_does_not_block_the_archive(simulated, tmp_path):
-    folder = runs.acquisition(simulated, tmp_path / "tiny")
+    folder = runs.acquisition(simulated, tmp_path / "tiny", archive=True)
     first = raw_of_batch(folder)[0]
     content = first.read_bytes()[:1000]
     first.unlink()
     first.write_bytes(content)
-    configure(folder, archive={"enabled": True}, convert={"max_failed_tiles": 0})
+    configure(folder, convert={"max_failed_tiles": 0})
     for _ in range(2):
         status, said = runs.snakemake(folder, ARCHIVED, CONVERTED)
         assert status == 1, said

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -22,7 +23,7 @@ def simulated(tmp_path_factory):
 @pytest.fixture(scope="module")
 def half_acquired(simulated, tmp_path_factory):
     """A project whose last mosaic lacks tiles, run; then the tiles, and run again."""
-    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("half") / "tiny")
+    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("half") / "tiny", archive=True)
     late = sorted((folder / "raw").glob("mosaic_004*"))[1:]
     for path in late:
         path.rename(folder / path.name)
@@ -36,7 +37,7 @@ def half_acquired(simulated, tmp_path_factory):
 @pytest.fixture(scope="module")
 def killed(simulated, tmp_path_factory):
     """A project whose runs were killed three times, then left alone."""
-    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("killed") / "tiny")
+    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("killed") / "tiny", archive=True)
     for wanted in (4, 20, 40):
         _run_until_killed(folder, wanted)
     return folder, runs.snakemake(folder)
@@ -82,6 +83,14 @@ def test_the_products_of_killed_runs_are_those_of_an_undisturbed_run(half_acquir
     expected, found = runs.products(half_acquired[0]), runs.products(killed[0])
     assert set(expected) == set(found)
     assert [name for name in expected if expected[name] != found[name]] == []
+
+
+def test_raw_tiles_are_archived_in_killed_runs_too(killed):
+    copies = list((killed[0] / "project").glob("mosaic-*/archived/*.nii.gz"))
+    assert len(copies) == len(list((killed[0] / "raw").iterdir()))
+    checked = [sys.executable, "-m", "octflow.cli", "verify", str(killed[0] / "project")]
+    done = subprocess.run(checked, cwd=runs.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_nothing_half_written_is_left(killed):
