@@ -73,17 +73,41 @@ def contrasts(
     >>> [round(float(v[0, 0, 0]), 3) for v in contrasts(jones)]
     [3.01, 45.0, -62.811]
     """
-    shape = jones.shape[1:]
-    volumes = Contrasts(*(np.empty(shape, np.float32) for _ in range(3)))
+    volumes = Contrasts(*(np.empty(jones.shape[1:], np.float32) for _ in range(3)))
+    fill_contrasts(volumes, 0, jones, phase_offset_deg=phase_offset_deg, flip_phase=flip_phase)
+    return volumes
+
+
+def fill_contrasts(
+    volumes: Contrasts,
+    first_line: int,
+    jones: NDArray[np.complex64],
+    *,
+    phase_offset_deg: float = 100,
+    flip_phase: bool = False,
+) -> None:
+    """Compute intensity, retardance and axis of some B-lines, where they belong.
+
+    Parameters
+    ----------
+    volumes : Contrasts
+        Of the whole tile, contiguous; the B-lines from `first_line` on are filled.
+    first_line : int
+        B-line of the volumes that is the first one of `jones`.
+    jones : (2, Z, Y, X) complex64 array
+        J1 and J2, finite.
+    phase_offset_deg, flip_phase
+        As for `contrasts`.
+    """
+    n_z, _, n_x = volumes.intensity_db.shape
     offset_rad = 2 * math.radians(phase_offset_deg)
     rotation = (
         np.float32(math.cos(offset_rad)),
         np.float32(math.sin(offset_rad)),
         np.float32(-1 if flip_phase else 1),
     )
-    first, second = (np.ascontiguousarray(j).reshape(-1).view(np.float32) for j in jones)
-    _fill(first, second, rotation, *(v.reshape(-1) for v in volumes))
-    return volumes
+    first, second = (np.ascontiguousarray(j).reshape(n_z, -1).view(np.float32) for j in jones)
+    _fill(first, second, rotation, first_line * n_x, *(v.reshape(n_z, -1) for v in volumes))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -91,19 +115,23 @@ def _fill(
     first: NDArray[np.float32],
     second: NDArray[np.float32],
     rotation: tuple[np.float32, np.float32, np.float32],
+    offset: int,
     intensity_db: NDArray[np.float32],
     retardance_deg: NDArray[np.float32],
     axis_deg: NDArray[np.float32],
 ) -> None:
-    """Fill the volumes block by block, one simple loop each: that is what is vectorised."""
+    """Fill the volumes piece by piece, one simple loop each: that is what is vectorised."""
     scratch = np.empty(_BLOCK, np.float32)
     bits = scratch.view(np.int32)
-    for start in range(0, intensity_db.size, _BLOCK):
-        here = slice(start, min(start + _BLOCK, intensity_db.size))
-        there = slice(2 * here.start, 2 * here.stop)
-        _fill_retardance(first[there], second[there], scratch, retardance_deg[here])
-        _fill_axis(first[there], second[there], rotation, axis_deg[here])
-        _fill_decibel(bits, intensity_db[here])
+    n = first.shape[1] // 2
+    for z in range(first.shape[0]):
+        for start in range(0, n, _BLOCK):
+            stop = min(start + _BLOCK, n)
+            here = slice(offset + start, offset + stop)
+            there = slice(2 * start, 2 * stop)
+            _fill_retardance(first[z][there], second[z][there], scratch, retardance_deg[z][here])
+            _fill_axis(first[z][there], second[z][there], rotation, axis_deg[z][here])
+            _fill_decibel(bits, intensity_db[z][here])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from octflow.core.instrument import Instrument
 from octflow.core.record import Gate
-from octflow.stages.process.contrast import Contrasts, contrasts
+from octflow.stages.process.contrast import Contrasts, fill_contrasts
 from octflow.stages.process.products import (
     Bounds,
     Maps,
@@ -121,11 +121,13 @@ def _volumes(tile: ComplexTile, settings: ProcessSettings) -> tuple[Contrasts, f
     cleared = 0
     for where, jones in tile.lines():
         cleared += clear_nonfinite(jones)
-        block = contrasts(
-            jones, phase_offset_deg=settings.phase_offset_deg, flip_phase=settings.flip_phase
+        fill_contrasts(
+            volumes,
+            where.start,
+            jones,
+            phase_offset_deg=settings.phase_offset_deg,
+            flip_phase=settings.flip_phase,
         )
-        for volume, part in zip(volumes, block, strict=True):
-            volume[:, where] = part
     return volumes, cleared / (2 * volumes.intensity_db.size)
 
 
