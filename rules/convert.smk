@@ -20,7 +20,7 @@ rule convert_batch:
     threads: 1
     resources:
         tile_pool=1,
-        mem_mb=3000,
+        mem_mb=session.convert_mb,
         runtime=60,
     params:
         folder="mosaic-{mosaic}/complex",

@@ -26,7 +26,7 @@ rule process_batch:
     threads: 1
     resources:
         tile_pool=1,
-        mem_mb=3000,
+        mem_mb=session.process_mb,
         runtime=60,
     params:
         folder="mosaic-{mosaic}/processed",

@@ -51,6 +51,11 @@ class StoredTile:
         return [self.product]
 
     @property
+    def finite(self) -> bool:
+        """Whether samples can be nothing but finite: what is in a file can be anything."""
+        return False
+
+    @property
     def qc(self) -> dict[str, float]:
         """What was measured while reading: nothing."""
         return {}

@@ -61,6 +61,11 @@ class SpectralTile:
     """What was measured while reading; after the last block."""
 
     @property
+    def finite(self) -> bool:
+        """Whether samples can be nothing but finite: counts are, and what is made of them."""
+        return True
+
+    @property
     def path(self) -> Path:
         """Where the raw file lies."""
         return Path(self.product.path)

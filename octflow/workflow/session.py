@@ -21,6 +21,13 @@ from octflow.workflow.ready import Ready
 
 log = logging.getLogger("octflow")
 
+_PROGRAM_MB = 400
+"""Python and its libraries."""
+_BLOCK_KB = 1200
+"""Spectra and complex samples of a block of B-lines, for every A-line across."""
+_VOLUMES_KB = 13
+"""Three volumes of 1000 float32, and what the maps need, for every A-line of a tile."""
+
 
 class Wildcards(Protocol):
     """The wildcards of a job; which there are depends on the rule."""
@@ -178,6 +185,17 @@ class Session:
     def illumination(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the illumination of a mosaic, or of the name, as it holds for the slice."""
         return self.config.experiment.illumination_of(self._mosaic(wildcards)).plain()
+
+    def convert_mb(self, wildcards: Wildcards, threads: int) -> int:
+        """Return the memory of a job that reads tiles and writes complex ones, block by block."""
+        row = self.config.experiment.illumination_of(int(wildcards.mosaic))
+        return _PROGRAM_MB + threads * round(row.n_lanes * row.tile_size_x_px * _BLOCK_KB / 1000)
+
+    def process_mb(self, wildcards: Wildcards, threads: int) -> int:
+        """Return the memory of a job that holds the volumes of one tile per thread."""
+        row = self.config.experiment.illumination_of(int(wildcards.mosaic))
+        volumes_mb = row.tile_size_x_px * row.tile_size_y_px * _VOLUMES_KB / 1000
+        return self.convert_mb(wildcards, threads) + threads * round(volumes_mb)
 
     def grid(self, wildcards: Wildcards) -> list[list[int]]:
         """Return [tile, grid x, grid y] of every tile of a mosaic, or of a template."""

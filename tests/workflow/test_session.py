@@ -28,6 +28,16 @@ def test_a_unit_names_slice_and_illumination_of_a_mosaic(session):
     assert unit == expected
 
 
+@pytest.mark.parametrize("needs", ["convert_mb", "process_mb"])
+def test_memory_grows_with_threads_and_is_less_for_small_tiles(session, needs):
+    normal, tilted = (
+        [getattr(session, needs)(job(mosaic=mosaic), threads) for threads in (1, 2, 3)]
+        for mosaic in ("001", "002")
+    )
+    assert normal[2] - normal[1] == normal[1] - normal[0] > 0
+    assert tilted[0] < normal[0]
+
+
 def test_params_are_plain_values(session):
     plain = {
         "settings": session.settings("register"),

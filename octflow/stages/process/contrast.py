@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 FLOOR = np.float32(2**-23)
 """Smallest intensity, the resolution of float32: -69.2 dB."""
 
+_BLOCK = 4096
 _N_TERMS = 10
 _TINY = np.float32(1e-37)
 _HALF, _ONE, _TWO = np.float32(0.5), np.float32(1), np.float32(2)
@@ -43,18 +44,8 @@ _ARCTAN_DEG = _coefficients(
 )
 
 
-def empty_contrasts(shape: tuple[int, int, int]) -> Contrasts:
-    """Return volumes (Z, Y, X) to be filled."""
-    return Contrasts(*(np.empty(shape, np.float32) for _ in range(3)))
-
-
 def contrasts(
-    jones: NDArray[np.complex64],
-    *,
-    phase_offset_deg: float = 100,
-    flip_phase: bool = False,
-    volumes: Contrasts | None = None,
-    first_line: int = 0,
+    jones: NDArray[np.complex64], *, phase_offset_deg: float = 100, flip_phase: bool = False
 ) -> Contrasts:
     """Compute intensity, retardance and axis of every voxel.
 
@@ -70,10 +61,6 @@ def contrasts(
         Offset of the axis.
     flip_phase : bool
         Negate the argument of J1 conj(J2) before the offset is added.
-    volumes : Contrasts, optional
-        Filled from the B-line `first_line` on, and returned.
-    first_line : int
-        B-line of the volumes that is the first one of `jones`.
 
     Returns
     -------
@@ -86,17 +73,41 @@ def contrasts(
     >>> [round(float(v[0, 0, 0]), 3) for v in contrasts(jones)]
     [3.01, 45.0, -62.811]
     """
-    if volumes is None:
-        volumes = empty_contrasts(jones.shape[1:])
+    volumes = Contrasts(*(np.empty(jones.shape[1:], np.float32) for _ in range(3)))
+    fill_contrasts(volumes, 0, jones, phase_offset_deg=phase_offset_deg, flip_phase=flip_phase)
+    return volumes
+
+
+def fill_contrasts(
+    volumes: Contrasts,
+    first_line: int,
+    jones: NDArray[np.complex64],
+    *,
+    phase_offset_deg: float = 100,
+    flip_phase: bool = False,
+) -> None:
+    """Compute intensity, retardance and axis of some B-lines, where they belong.
+
+    Parameters
+    ----------
+    volumes : Contrasts
+        Of the whole tile, contiguous; the B-lines from `first_line` on are filled.
+    first_line : int
+        B-line of the volumes that is the first one of `jones`.
+    jones : (2, Z, Y, X) complex64 array
+        J1 and J2, finite.
+    phase_offset_deg, flip_phase
+        As for `contrasts`.
+    """
+    n_z, _, n_x = volumes.intensity_db.shape
     offset_rad = 2 * math.radians(phase_offset_deg)
     rotation = (
         np.float32(math.cos(offset_rad)),
         np.float32(math.sin(offset_rad)),
         np.float32(-1 if flip_phase else 1),
     )
-    first, second = (np.ascontiguousarray(j).view(np.float32) for j in jones)
-    _fill(first, second, rotation, volumes, first_line)
-    return volumes
+    first, second = (np.ascontiguousarray(j).reshape(n_z, -1).view(np.float32) for j in jones)
+    _fill(first, second, rotation, first_line * n_x, *(v.reshape(n_z, -1) for v in volumes))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -104,19 +115,23 @@ def _fill(
     first: NDArray[np.float32],
     second: NDArray[np.float32],
     rotation: tuple[np.float32, np.float32, np.float32],
-    volumes: Contrasts,
-    first_line: int,
+    offset: int,
+    intensity_db: NDArray[np.float32],
+    retardance_deg: NDArray[np.float32],
+    axis_deg: NDArray[np.float32],
 ) -> None:
-    """Fill the volumes line by line, one simple loop each: that is what is vectorised."""
-    n_z, n_y = first.shape[:2]
-    intensity = np.empty(volumes.intensity_db.shape[2], np.float32)
-    bits = intensity.view(np.int32)
-    for z in range(n_z):
-        for y in range(n_y):
-            line = first_line + y
-            _fill_retardance(first[z, y], second[z, y], intensity, volumes.retardance_deg[z, line])
-            _fill_axis(first[z, y], second[z, y], rotation, volumes.axis_deg[z, line])
-            _fill_decibel(bits, volumes.intensity_db[z, line])
+    """Fill the volumes piece by piece, one simple loop each: that is what is vectorised."""
+    scratch = np.empty(_BLOCK, np.float32)
+    bits = scratch.view(np.int32)
+    n = first.shape[1] // 2
+    for z in range(first.shape[0]):
+        for start in range(0, n, _BLOCK):
+            stop = min(start + _BLOCK, n)
+            here = slice(offset + start, offset + stop)
+            there = slice(2 * start, 2 * stop)
+            _fill_retardance(first[z][there], second[z][there], scratch, retardance_deg[z][here])
+            _fill_axis(first[z][there], second[z][there], rotation, axis_deg[z][here])
+            _fill_decibel(bits, intensity_db[z][here])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from octflow.core.instrument import Instrument
 from octflow.core.record import Gate
-from octflow.stages.process.contrast import Contrasts, contrasts, empty_contrasts
+from octflow.stages.process.contrast import Contrasts, fill_contrasts
 from octflow.stages.process.products import (
     Bounds,
     Maps,
@@ -72,6 +72,10 @@ class ComplexTile(Protocol):
         """Depth samples."""
 
     @property
+    def finite(self) -> bool:
+        """Whether samples can be nothing but finite."""
+
+    @property
     def qc(self) -> dict[str, float]:
         """What was measured while reading; after the last block."""
 
@@ -123,16 +127,18 @@ def process_tile(
 
 def _volumes(tile: ComplexTile, settings: ProcessSettings) -> tuple[Contrasts, float]:
     """Compute the volumes block by block: complex samples are twice as large as all of them."""
-    volumes = empty_contrasts((tile.n_z, tile.n_y, tile.n_x))
+    shape = (tile.n_z, tile.n_y, tile.n_x)
+    volumes = Contrasts(*(np.empty(shape, np.float32) for _ in range(3)))
     cleared = 0
     for where, jones in tile.lines():
-        cleared += clear_nonfinite(jones)
-        contrasts(
+        if not tile.finite:
+            cleared += clear_nonfinite(jones)
+        fill_contrasts(
+            volumes,
+            where.start,
             jones,
             phase_offset_deg=settings.phase_offset_deg,
             flip_phase=settings.flip_phase,
-            volumes=volumes,
-            first_line=where.start,
         )
     return volumes, cleared / (2 * volumes.intensity_db.size)
 
