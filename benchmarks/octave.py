@@ -32,8 +32,8 @@ from octflow.io.spectral_tiles import read_reconstruction
 from octflow.simulate.acquisition import Exposure, write_raw_tile
 from octflow.simulate.presets import preset
 from octflow.simulate.settings import Simulation
-from octflow.stages.process.contrast import Contrasts, contrasts
-from octflow.stages.process.products import Window, enface_maps, window_of
+from octflow.stages.process.contrast import Contrasts, fill_contrasts
+from octflow.stages.process.products import Window, enface_maps, slope_maps, window_of
 from octflow.stages.process.settings import ProcessSettings
 from octflow.stages.process.surface import find_surface
 
@@ -87,10 +87,11 @@ def products(spectra: np.ndarray) -> None:
     shape = (N_DEPTH, len(spectra), spectra.shape[2])
     volumes = Contrasts(*(np.empty(shape, np.float32) for _ in range(3)))
     for where, jones in complex_blocks(spectra):
-        for volume, part in zip(volumes, contrasts(jones), strict=True):
-            volume[:, where] = part
+        fill_contrasts(volumes, where.start, jones)
     surface = find_surface(volumes.intensity_db)
-    enface_maps(volumes, surface, window_of(surface, WINDOW, N_DEPTH), WINDOW)
+    bounds = window_of(surface, WINDOW, N_DEPTH)
+    enface_maps(volumes, surface, bounds)
+    slope_maps(volumes, bounds, WINDOW)
 
 
 def simulation() -> Simulation:

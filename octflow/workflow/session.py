@@ -23,7 +23,7 @@ log = logging.getLogger("octflow")
 
 _PROGRAM_MB = 400
 """Python and its libraries."""
-_BLOCK_KB = 1200
+_BLOCK_KB = 400
 """Spectra and complex samples of a block of B-lines, for every A-line across."""
 _VOLUMES_KB = 13
 """Three volumes of 1000 float32, and what the maps need, for every A-line of a tile."""
