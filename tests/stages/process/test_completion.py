@@ -17,6 +17,8 @@ VOLUMES = ("dBI", "R3D", "O3D")
 class Memory:
     """A complex tile in memory."""
 
+    finite = False
+
     path, n_z, n_y, n_x, qc = Path("tile"), 1000, 16, 16, {}
 
     def __init__(self, jones):
