@@ -1,12 +1,10 @@
 """Volumes and maps that the microscope delivers: looked at, read once, linked."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from octflow.core.errors import DataError
@@ -15,6 +13,7 @@ from octflow.core.record import Product, Record
 from octflow.core.scaled import Scaled
 from octflow.io.atomic import replacing
 from octflow.io.batch import TileJob
+from octflow.io.digest import Digests
 from octflow.io.nifti import Layout, read_scaled_layout
 
 _TYPES = {True: ("<f4", "<i2"), False: ("<f4", "<f8")}
@@ -102,6 +101,8 @@ def read_delivered(file: Product, n_x: int, n_y: int) -> DeliveredArray:
     path = Path(file.path)
     scaled = _checked_layout(path, file.role, n_x, n_y)
     content = np.fromfile(path, np.uint8)
+    digests = Digests()
+    digests.update(content.data)
     layout = scaled.layout
     stored = content[layout.offset :].view(layout.dtype).reshape(layout.shape)
     shaped = stored if file.role in VOLUMES else stored[0]
@@ -109,8 +110,8 @@ def read_delivered(file: Product, n_x: int, n_y: int) -> DeliveredArray:
     if bad := sum(int(np.count_nonzero(~np.isfinite(plane))) for plane in values):
         raise DataError(path, found=f"{bad} NaN or infinite values", expected="finite values")
     return DeliveredArray(
-        source=file.model_copy(update={"id": f"sha256:{hashlib.sha256(content.data).hexdigest()}"}),
-        fast_id=f"xxh3:{xxhash.xxh3_128(content.data).hexdigest()}",
+        source=file.model_copy(update={"id": digests.raw_id}),
+        fast_id=digests.fast_id,
         values=np.asarray(values, np.float32),
     )
 

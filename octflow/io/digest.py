@@ -46,7 +46,7 @@ class Digests:
         self.bytes = 0
         self._slow, self._fast = hashlib.sha256(), xxhash.xxh3_128()
 
-    def update(self, content: bytes) -> None:
+    def update(self, content: bytes | memoryview) -> None:
         """Take the next bytes."""
         self.bytes += len(content)
         self._slow.update(content)

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.polynomial.polynomial import polyfit
 from numpy.typing import NDArray
+
+from octflow.stages.process.polynomials import interpolating, polynomial
 
 FLOOR = np.float32(2**-23)
 """Smallest intensity, the resolution of float32: -69.2 dB."""
@@ -31,13 +32,10 @@ class Contrasts(NamedTuple):
 
 
 def _coefficients(function: Callable[[NDArray], NDArray]) -> tuple[np.float32, ...]:
-    """Interpolate at the Chebyshev nodes of -1 .. 1; the highest power comes first."""
-    nodes = np.cos(np.pi * (np.arange(_N_TERMS) + 0.5) / _N_TERMS)
-    return tuple(np.float32(c) for c in polyfit(nodes, function(nodes), _N_TERMS - 1)[::-1])
+    return tuple(np.float32(c) for c in interpolating(function, _N_TERMS))
 
 
-# Polynomials are vectorised, calls of the C library are not; they also give the same bits on
-# every machine. Errors: 1e-7 of log2 and 1e-5 degrees.
+# Errors: 1e-7 of log2 and 1e-5 degrees.
 _LOG2 = _coefficients(lambda s: np.log2(1.5 + s / 2))
 _ARCTAN_DEG = _coefficients(
     lambda s: np.rad2deg(np.arctan(np.sqrt(0.5 + s / 2)) / np.sqrt(0.5 + s / 2))
@@ -175,7 +173,7 @@ def _decibel(bits: np.int32) -> np.float32:
     """Return 10 log10 of the float with these bits, from its exponent and its mantissa."""
     exponent = np.float32((bits >> 23) - 127)
     mantissa = np.float32(bits & 0x7FFFFF) * _MANTISSA - _ONE
-    return _DB_PER_OCTAVE * (exponent + _polynomial(mantissa, _LOG2))
+    return _DB_PER_OCTAVE * (exponent + polynomial(mantissa, _LOG2))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -205,12 +203,4 @@ def _half_angle_deg(real: np.float32, imag: np.float32) -> np.float32:
 @njit(nogil=True, cache=True, error_model="numpy")
 def _arctan_deg(ratio: np.float32) -> np.float32:
     """Return the arc tangent of 0 .. 1."""
-    return ratio * _polynomial(_TWO * ratio * ratio - _ONE, _ARCTAN_DEG)
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _polynomial(s: np.float32, terms: tuple[np.float32, ...]) -> np.float32:
-    value = terms[0]
-    for i in range(1, _N_TERMS):
-        value = value * s + terms[i]
-    return value
+    return ratio * polynomial(_TWO * ratio * ratio - _ONE, _ARCTAN_DEG)

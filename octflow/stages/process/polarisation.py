@@ -1,35 +1,27 @@
 """The polarisation along a window of A-lines, as vectors that turn with the retardance."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numba import njit
-from numpy.polynomial.polynomial import polyfit
 from numpy.typing import NDArray
 
 from octflow.stages.process.contrast import Contrasts
+from octflow.stages.process.polynomials import interpolating, polynomial
 
 _N_TERMS = 9
 _BITS_PER_DB = math.log2(10) / 10
 _DARK_DB = -1e4
 
 
-def _coefficients(function: Callable[[NDArray], NDArray]) -> tuple[float, ...]:
-    """Interpolate at the Chebyshev nodes of -1 .. 1; the highest power comes first."""
-    nodes = np.cos(np.pi * (np.arange(_N_TERMS) + 0.5) / _N_TERMS)
-    return tuple(float(c) for c in polyfit(nodes, function(nodes), _N_TERMS - 1)[::-1])
-
-
 def _sine_over(u: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.sin(np.pi / 2 * u) / u
 
 
-# Polynomials are vectorised, calls of the C library are not. Of u squared, as s = 2 u^2 - 1, and
-# of the fraction of an exponent; errors below 1e-13.
-_COS = _coefficients(lambda s: np.cos(np.pi / 2 * np.sqrt(0.5 + s / 2)))
-_SIN = _coefficients(lambda s: _sine_over(np.sqrt(0.5 + s / 2)))
-_EXP2 = _coefficients(lambda s: np.exp2(s / 2))
+# Of u squared, as s = 2 u^2 - 1, and of the fraction of an exponent; errors below 1e-12.
+_COS = tuple(interpolating(lambda s: np.cos(np.pi / 2 * np.sqrt(0.5 + s / 2)), _N_TERMS))
+_SIN = tuple(interpolating(lambda s: _sine_over(np.sqrt(0.5 + s / 2)), _N_TERMS))
+_EXP2 = tuple(interpolating(lambda s: np.exp2(s / 2), _N_TERMS))
 
 
 @njit(nogil=True, cache=True)
@@ -110,7 +102,7 @@ def _polarise(
         bits = max(first[k] * _BITS_PER_DB, -1000.0)
         whole = np.floor(bits + 0.5)
         intensity[k] = whole
-        first[k] = _polynomial(2 * (bits - whole), _EXP2)
+        first[k] = polynomial(2 * (bits - whole), _EXP2)
     powers = intensity.view(np.int64)
     for k in range(intensity.size):
         powers[k] = (np.int64(intensity[k]) + 1023) << 52
@@ -129,12 +121,4 @@ def _polarise(
 def _circle(u: float) -> tuple[float, float]:
     """Return cosine and sine of u right angles, u from -1 to 1."""
     s = 2 * u * u - 1
-    return _polynomial(s, _COS), u * _polynomial(s, _SIN)
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _polynomial(s: float, terms: tuple[float, ...]) -> float:
-    value = terms[0]
-    for i in range(1, _N_TERMS):
-        value = value * s + terms[i]
-    return value
+    return polynomial(s, _COS), u * polynomial(s, _SIN)
