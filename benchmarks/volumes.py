@@ -44,7 +44,7 @@ from octflow.stages.volume.fuse import Fusion
 OVERLAP = 0.15
 CHUNK, SHARD = (64, 64, 64), (256, 256, 256)
 MEMORY_SIDES = (5, 15)
-MEMORY_TILE = (128, 100, 100)
+MEMORY_TILE = (128, 200, 200)
 LEVELS = [2, 4, 8]
 Shape = tuple[int, int, int]
 

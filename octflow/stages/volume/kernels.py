@@ -86,24 +86,17 @@ def add_scalar(
     fraction : (2,) floats
         Part of a pixel (y, x) the tile lies beyond a pixel of the mosaic.
     """
-    n_y, n_x = ramps[0].size, ramps[1].size
     line = np.empty(shift.whole.shape[1], np.float32)
-    rows = np.empty((2, n_x), np.float32)
+    rows = np.empty((2, ramps[1].size), np.float32)
+    lower = 1 if fraction[0] > 0 else 0
     for z in range(sums.shape[1]):
         for y in range(shift.whole.shape[0]):
             _deepened(tile, first_z + z, (y, corner[2] + y, corner[3]), shift, line)
-            upper, lower = rows[(y + 1) % 2], rows[y % 2]
-            _along_x(line, fraction[1], lower)
-            at_y = y
-            if fraction[0] > 0:
-                at_y = y - 1
-                _along_y(upper, lower, fraction[0], upper)
-                lower = upper
-            if 0 <= at_y < n_y:
-                where = slice(corner[1], corner[1] + n_x)
-                total = sums[0, z, corner[0] + at_y, where]
-                weight = weights[z, corner[0] + at_y, where]
-                _add(lower, ramps[0][at_y], ramps[1], total, weight)
+            _along_x(line, fraction[1], rows, y % 2)
+            at_y = y - lower
+            if at_y >= 0:
+                where = (z, corner[0] + at_y, corner[1])
+                _add(rows, y % 2, fraction[0], ramps[0][at_y], ramps[1], sums, weights, where)
 
 
 @njit(nogil=True, cache=True)
@@ -178,59 +171,63 @@ def normalise(sums: Volume, weights: Volume) -> None:
                 total[x] = total[x] / weight[x] if weight[x] > 0 else _NAN
 
 
+# Below, indices are unsigned: those that may be negative, and slices, cost more than the sums.
+
+
 @njit(nogil=True, cache=True)
 def _deepened(tile: Scaled, z: int, at: tuple[int, int, int], shift: Shift, line: Map) -> None:
     """Interpolate one line along x in depth; NaN above and below the tile."""
-    y, tile_y, tile_x = at
-    n_z = tile.stored.shape[0]
+    y, tile_y, tile_x = np.uintp(at[0]), np.uintp(at[1]), np.uintp(at[2])
+    n_z, n_x = tile.stored.shape[0], line.size
     start = 0
-    while start < line.size:
+    while start < n_x:
         end = shift.ends[y, start]
         i = z + shift.whole[y, start]
-        result, part = line[start:end], shift.part[y, start:end]
-        if i < 0 or i >= n_z:
-            result[:] = _NAN
-        else:
-            along = slice(tile_x + start, tile_x + end)
-            last = i + 1 == n_z
-            above, below = tile.stored[i, tile_y, along], tile.stored[i + 1 - last, tile_y, along]
-            for x in range(result.size):
-                value = np.float32(above[x]) * tile.slope + tile.intercept
-                next_value = np.float32(below[x]) * tile.slope + tile.intercept
-                between = value + part[x] * (next_value - value)
-                result[x] = between if part[x] > 0 else value
-            if last:
-                for x in range(result.size):
-                    result[x] = _NAN if part[x] > 0 else result[x]
+        here = i >= 0 and i < n_z
+        last = i + 1 >= n_z
+        above = np.uintp(i if here else 0)
+        below = above if last else above + np.uintp(1)
+        for x in range(np.uintp(start), np.uintp(end)):
+            value = np.float32(tile.stored[above, tile_y, tile_x + x]) * tile.slope
+            deeper = np.float32(tile.stored[below, tile_y, tile_x + x]) * tile.slope
+            part = shift.part[y, x]
+            between = value + part * (deeper - value) if part > 0 else value
+            line[x] = between + tile.intercept
+        if last or not here:
+            for x in range(np.uintp(start), np.uintp(end)):
+                line[x] = line[x] if here and shift.part[y, x] == 0 else _NAN
         start = end
 
 
 @njit(nogil=True, cache=True)
-def _along_x(line: Map, fraction: np.float32, moved: Map) -> None:
+def _along_x(line: Map, fraction: np.float32, rows: Map, row: int) -> None:
     """Interpolate between the pixels of a line."""
-    if fraction > 0:
-        after = line[1:]
-        for x in range(moved.size):
-            moved[x] = after[x] + fraction * (line[x] - after[x])
-    else:
-        moved[:] = line[: moved.size]
+    to, step = np.uintp(row), np.uintp(1 if fraction > 0 else 0)
+    for x in range(np.uintp(rows.shape[1])):
+        after = line[x + step]
+        rows[to, x] = after + fraction * (line[x] - after)
 
 
 @njit(nogil=True, cache=True)
-def _along_y(upper: Map, lower: Map, fraction: np.float32, moved: Map) -> None:
-    """Interpolate between two lines."""
-    for x in range(moved.size):
-        moved[x] = lower[x] + fraction * (upper[x] - lower[x])
-
-
-@njit(nogil=True, cache=True)
-def _add(line: Map, ramp_y: np.float32, ramp_x: Map, total: Map, weight: Map) -> None:
-    """Add a line, weighted, where it has a value."""
-    for x in range(line.size):
-        there = np.isfinite(line[x])
+def _add(
+    rows: Map,
+    row: int,
+    fraction: np.float32,
+    ramp_y: np.float32,
+    ramp_x: Map,
+    sums: Volume,
+    weights: Volume,
+    where: tuple[int, int, int],
+) -> None:
+    """Interpolate between two lines and add the result, weighted, where it has a value."""
+    lower, upper = np.uintp(row), np.uintp(1 - row if fraction > 0 else row)
+    z, at_y, at_x = np.uintp(where[0]), np.uintp(where[1]), np.uintp(where[2])
+    for x in range(np.uintp(ramp_x.size)):
+        value = rows[lower, x] + fraction * (rows[upper, x] - rows[lower, x])
+        there = np.isfinite(value)
         counts = ramp_y * ramp_x[x] if there else np.float32(0)
-        weight[x] += counts
-        total[x] += counts * (line[x] if there else np.float32(0))
+        weights[z, at_y, at_x + x] += counts
+        sums[np.uintp(0), z, at_y, at_x + x] += counts * (value if there else np.float32(0))
 
 
 @njit(nogil=True, cache=True, inline="always")
