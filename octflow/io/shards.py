@@ -1,7 +1,7 @@
 """Shards of Zarr arrays: compressed chunks and, behind them, the index that says where each lies.
 
 Encoded here, chunk after chunk straight into the file: zarr-python reads such shards well, but
-takes several times as long, and several copies of the shard, to write them.
+takes twice the time of the processor to write them.
 """
 
 from pathlib import Path
