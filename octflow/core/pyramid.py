@@ -5,6 +5,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Volume = NDArray[np.float32]
+Line = NDArray[np.float32]
 
 _TO_DOUBLED = np.float32(np.pi / 90)
 
@@ -57,16 +58,33 @@ def halved_axial(axis_deg: Volume) -> Volume:
 
 @njit(nogil=True, cache=True)
 def _average(volume: Volume, half: Volume) -> None:
-    for z, y, x in np.ndindex(half.shape):
-        total, count = np.float32(0), 0
-        for k in range(2 * z, min(2 * z + 2, volume.shape[0])):
-            for j in range(2 * y, min(2 * y + 2, volume.shape[1])):
-                for i in range(2 * x, min(2 * x + 2, volume.shape[2])):
-                    value = volume[k, j, i]
-                    if np.isfinite(value):
-                        total += value
-                        count += 1
-        half[z, y, x] = total / np.float32(count) if count else np.float32(np.nan)
+    # Sums of up to four lines first: these loops become vector instructions.
+    n_z, n_y, n_x = volume.shape
+    total, count = np.zeros(n_x + 1, np.float32), np.zeros(n_x + 1, np.float32)
+    for z in range(half.shape[0]):
+        for y in range(half.shape[1]):
+            total[:] = 0
+            count[:] = 0
+            for k in range(2 * z, min(2 * z + 2, n_z)):
+                for j in range(2 * y, min(2 * y + 2, n_y)):
+                    _add_line(volume[k, j], total, count)
+            _add_pairs(total, count, half[z, y])
+
+
+@njit(nogil=True, cache=True)
+def _add_line(line: Line, total: Line, count: Line) -> None:
+    for x in range(line.size):
+        there = np.isfinite(line[x])
+        total[x] += line[x] if there else np.float32(0)
+        count[x] += np.float32(1) if there else np.float32(0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _add_pairs(total: Line, count: Line, half: Line) -> None:
+    for x in range(half.size):
+        both = count[2 * x] + count[2 * x + 1]
+        mean = (total[2 * x] + total[2 * x + 1]) / both
+        half[x] = mean if both > 0 else np.float32(np.nan)
 
 
 @njit(nogil=True, cache=True)

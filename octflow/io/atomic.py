@@ -3,7 +3,7 @@
 import glob
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,13 +11,16 @@ from octflow.core.errors import NO_ROOM
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, resumable: Callable[[Path], bool] | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block succeeds.
 
     Parameters
     ----------
     path : Path
         File, or folder, to be made or replaced. Its parent folder is made if missing.
+    resumable : callable, optional
+        Tells whether a folder that a killed process left may be gone on with. It then becomes
+        `part`: its old name is gone, so that it has one writer.
 
     Yields
     ------
@@ -30,7 +33,11 @@ def replacing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
     for left in path.parent.glob(f".part-*-{glob.escape(path.name)}"):
         # Of a killed writer. One that still runs, orphaned, then fails to rename: nothing is lost.
-        _remove(left)
+        if resumable is None or not resumable(left):
+            _remove(left)
+        elif left != part:
+            _remove(part)
+            left.replace(part)
     try:
         yield part
         # What a link points to is not ours: it is not opened, least of all for writing.
@@ -40,7 +47,8 @@ def replacing(path: Path) -> Iterator[Path]:
             _remove(path)
         part.replace(path)
     except BaseException as error:
-        _remove(part)
+        if resumable is None or isinstance(error, Exception):
+            _remove(part)  # An interrupt is no failure: what is finished stays for the next run.
         if isinstance(error, OSError) and error.errno in NO_ROOM and error.filename is None:
             error.filename = str(path)  # A write that finds no room does not say whereto.
         raise

@@ -2,25 +2,29 @@
 
 A shard of a coarse level is put together from the shards of the next finer level while these are
 still in memory, so nothing is read back, and memory is bounded by a few shards whatever the size
-of the volume. Every shard has one writer.
+of the volume. Every shard has one writer, and is finished once its file is there: a volume that
+a killed process left behind is continued.
 """
 
 import itertools
+import json
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec
 
 from octflow.core.errors import DataError, SettingsError
 from octflow.core.pyramid import halved, halved_axial
 from octflow.io.atomic import replacing
+from octflow.io.digest import content_id
+from octflow.io.shards import CODEC, write_shard
 
 Shape = tuple[int, int, int]
 BlockOf = Callable[[slice, slice, slice], NDArray[np.float32]]
@@ -40,6 +44,7 @@ def write_volume(  # noqa: PLR0913 - shape, scale, source and layout belong to o
     chunk_px: Shape = (64, 64, 64),
     shard_px: Shape = (256, 256, 256),
     threads: int = 1,
+    made_from: str | None = None,
 ) -> None:
     """Write a volume (Z, Y, X) block by block, with a pyramid of factor 2 per axis.
 
@@ -64,27 +69,59 @@ def write_volume(  # noqa: PLR0913 - shape, scale, source and layout belong to o
         Sizes (z, y, x) of what is compressed together and of what lies in one file.
     threads : int
         Shards worked on side by side.
+    made_from : str, optional
+        Digest of whatever decides the values: what a killed process left of the same volume is
+        continued, its finished shards are not asked for again. It stands in the metadata.
 
     Raises
     ------
     SettingsError
         The shard does not consist of whole chunks.
+    DataError
+        Another process took over the unfinished volume.
     """
     if any(shard % chunk for shard, chunk in zip(shard_px, chunk_px, strict=True)):
         raise SettingsError(
             f"shard_px: found {shard_px}, expected multiples of chunk_px {chunk_px}"
         )
     shapes = _level_shapes(shape)
-    with replacing(path) as part, ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        attributes = {"ome": _metadata(name, voxel_size_mm, len(shapes))}
-        zarr.create_group(part, zarr_format=3, attributes=attributes)
-        levels = [
-            _create_level(part / str(i), level_shape, chunk_px, shard_px)
-            for i, level_shape in enumerate(shapes)
-        ]
-        pyramid = _Pyramid(levels, block_of, halved_axial if axial else halved, pool)
+    attributes: dict[str, Any] = {"ome": _metadata(name, voxel_size_mm, len(shapes))}
+    if made_from is not None:
+        decided_by = [made_from, shape, chunk_px, shard_px, axial]
+        attributes["octflow"] = {"made_from": content_id(decided_by)}
+    resumable = partial(_is_begun, attributes=attributes) if made_from is not None else None
+    with (
+        replacing(path, resumable=resumable) as part,
+        ThreadPoolExecutor(max_workers=max(1, threads)) as pool,
+    ):
+        if not _is_begun(part, attributes):
+            _begin(part, attributes, shapes, chunk_px, shard_px)
+        levels = [zarr.open_array(part / str(i), mode="r") for i in range(len(shapes))]
+        pyramid = _Pyramid(part, levels, block_of, halved_axial if axial else halved, pool)
         for index in np.ndindex(*pyramid.shards_in(len(levels) - 1)):
             pyramid.write_shard(len(levels) - 1, _as_shape(index))
+        if not _is_begun(part, attributes):
+            raise DataError(part, found="no metadata", expected="those that were written")
+
+
+def _begin(
+    part: Path, attributes: dict[str, Any], shapes: list[Shape], chunk_px: Shape, shard_px: Shape
+) -> None:
+    """Write all metadata; those of the group come last and tell that the others are there."""
+    for i, shape in enumerate(shapes):
+        _create_level(part / str(i), shape, chunk_px, shard_px)
+    with replacing(part / "zarr.json") as metadata:
+        content = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
+        metadata.write_text(json.dumps(content, indent=2))
+
+
+def _is_begun(part: Path, attributes: dict[str, Any]) -> bool:
+    """Tell whether a folder holds the metadata of this very volume."""
+    try:
+        found = json.loads((part / "zarr.json").read_bytes())["attributes"]
+    except OSError:
+        return False
+    return bool(found == attributes)
 
 
 def read_volume(path: Path, level: int = 0) -> zarr.Array:
@@ -113,6 +150,7 @@ def read_volume_voxel_size_mm(path: Path, level: int = 0) -> tuple[float, float,
 class _Pyramid:
     """The levels being written, finest first."""
 
+    folder: Path
     levels: list[zarr.Array]
     block_of: BlockOf
     halve: Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -124,11 +162,15 @@ class _Pyramid:
         return _as_shape(map(_cells, array.shape, _shard_shape(array)))
 
     def write_shard(self, level: int, index: Shape) -> NDArray[np.float32]:
-        """Write one shard with everything below it, and return it."""
+        """Write one shard with everything below it, unless it is there, and return it."""
         array = self.levels[level]
-        where = _region(index, _shard_shape(array), array.shape)
+        shard_px = _shard_shape(array)
+        where = _region(index, shard_px, array.shape)
+        path = self.folder.joinpath(str(level), "c", *map(str, index))
+        if path.is_file():
+            return np.asarray(array[where])
         block = self.block_of(*where) if level == 0 else self._assembled(level, where)
-        array[where] = block
+        write_shard(path, block, chunk_px=_as_shape(array.chunks), shard_px=shard_px)
         return block
 
     def _assembled(self, level: int, where: tuple[slice, ...]) -> NDArray[np.float32]:
@@ -171,19 +213,20 @@ def _level_shapes(shape: Shape) -> list[Shape]:
     return shapes
 
 
-def _create_level(path: Path, shape: Shape, chunk_px: Shape, shard_px: Shape) -> zarr.Array:
+def _create_level(path: Path, shape: Shape, chunk_px: Shape, shard_px: Shape) -> None:
     # A shard is not larger than the level needs, which small levels are glad of.
     shards = [min(s, _cells(n, c) * c) for s, n, c in zip(shard_px, shape, chunk_px, strict=True)]
-    return zarr.create_array(
+    zarr.create_array(
         path,
         shape=shape,
         chunks=chunk_px,
         shards=tuple(shards),
         dtype="float32",
         fill_value=np.nan,
-        compressors=BloscCodec(typesize=4, cname="lz4", clevel=5, shuffle="bitshuffle"),
+        compressors=CODEC,
         dimension_names=("z", "y", "x"),
         zarr_format=3,
+        overwrite=True,  # What is there may be half written.
     )
 
 

@@ -1,4 +1,4 @@
 """The focus plane, and the mosaics of all volumes."""
 
-VERSION = 1
+VERSION = 2
 """Raised when the products of this stage change."""

@@ -1,6 +1,8 @@
 """Stage volume, file to file: surfaces to the focus plane, volumes of tiles to volumes."""
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +13,14 @@ from octflow.core.instrument import Instrument
 from octflow.core.mosaic import Layout, neighbours
 from octflow.core.names import AXIAL, VOLUMES, mosaic_name
 from octflow.core.record import Outcome, Product, Record, TileFailure, Tiles
+from octflow.io.digest import content_id
 from octflow.io.nifti import read_nifti, write_nifti
 from octflow.io.omezarr import write_volume
 from octflow.io.picture import write_sheet
 from octflow.io.records import checked, listed, product, read_record
 from octflow.io.tilemap import Tilemap, read_tilemap
 from octflow.io.tiles import TileMaps, TileVolumes, hole_warnings, mosaic_of, tile_fates
-from octflow.stages.volume import report
+from octflow.stages.volume import VERSION, report
 from octflow.stages.volume.depth import shallowest_px, top_px
 from octflow.stages.volume.focus import find_focus_plane
 from octflow.stages.volume.fuse import Fusion
@@ -129,13 +132,14 @@ def stitch_volume(  # noqa: PLR0913 - the names of the rule
     maps = TileMaps(processed, ["surfraw", "aip"], shape, among=tilemap.positions_px)
     surfaces = Surfaces(maps, threshold_db=illumination.mask_threshold_db)
     base_px = shallowest_px(flattened(surfaces, pattern_px))
+    mask = _mask_of(stitched, layout) if settings.mask_volumes else None
     volumes = TileVolumes(processed, modality, shape, among=tilemap.positions_px)
     fusion = Fusion(
         layout,
         volumes,
         top_px(pattern_px, base_px=base_px, offset_px=settings.offset_px),
         axial=modality in AXIAL,
-        mask=_mask_of(stitched, layout) if settings.mask_volumes else None,
+        mask=None if mask is None else mask[0],
     )
     path = folder / mosaic_name(mosaic_of(processed), modality, ".ome.zarr")
     write_volume(
@@ -148,6 +152,12 @@ def stitch_volume(  # noqa: PLR0913 - the names of the rule
         chunk_px=settings.chunk_px,
         shard_px=settings.shard_px,
         threads=threads,
+        made_from=_digest_of(
+            layout=[layout.positions_px, layout.overlap_px, base_px],
+            others=[pattern.id, None if mask is None else mask[1].id],
+            tiles=_ids_of(processed, modality, volumes),
+            settings=settings.model_dump(mode="json"),
+        ),
     )
     title = f"{modality}, mosaic {mosaic_of(processed)}, illumination {illumination.name}"
     write_sheet(overview, report.section_panels(path, modality), title=title)
@@ -197,9 +207,20 @@ def _pattern_of(focused: Path, shape: tuple[int, int]) -> tuple[NDArray[np.float
     return pattern_px, product(path, "focus")
 
 
-def _mask_of(stitched: Path, layout: Layout) -> NDArray[np.uint8]:
+def _mask_of(stitched: Path, layout: Layout) -> tuple[NDArray[np.uint8], Product]:
     path = checked(listed(read_record(stitched), "mask")[0])
     mask = np.asarray(read_nifti(path), dtype=np.uint8)
     if mask.shape != layout.shape:
         raise DataError(path, found=f"pixels {mask.shape}", expected=f"pixels {layout.shape}")
-    return mask
+    return mask, product(path, "mask")
+
+
+def _digest_of(**decisive: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
+    """Return the digest of all that decides the voxels of a volume."""
+    return content_id({"version": VERSION, **decisive})
+
+
+def _ids_of(processed: list[Path], modality: str, tiles: Collection[int]) -> dict[str, str]:
+    """Return the digests of the volumes of tiles, as their records have them."""
+    found = (p for flag in processed for p in listed(read_record(flag), modality))
+    return {str(p.tile): p.id for p in found if p.tile in tiles}

@@ -9,12 +9,20 @@ from numpy.typing import NDArray
 from octflow.core.axial import undoubled
 from octflow.core.mosaic import Layout, Placement
 from octflow.core.scaled import Scaled
-from octflow.stages.volume.kernels import Corner, Map, add_axial, add_scalar
+from octflow.stages.volume.kernels import (
+    Corner,
+    Map,
+    Shift,
+    add_axial,
+    add_scalar,
+    normalise,
+    shift_of,
+)
 
 Volume = NDArray[np.float32]
 
-_PLANES = 32
-"""Depth samples fused at a time: bounds the memory of sums and weights."""
+_PLANES = 8
+"""Depth samples fused at a time: their sums and weights stay in the caches."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +30,7 @@ class _Part:
     """What a tile gives to a block, as the kernels take it."""
 
     volume: Scaled
+    shift: Shift
     corner: Corner
     ramps: tuple[Map, Map]
     fraction: tuple[np.float32, np.float32]
@@ -56,34 +65,40 @@ class Fusion:
             NaN where no tile has a value.
         """
         parts = [
-            _part(placement, self.tiles[tile], y, x)
+            _part(placement, self.tiles[tile], self.shift_px, y, x)
             for tile in sorted(self.tiles)
             if _reaches(placement := self.layout.placement(tile), y, x)
         ]
         block = np.empty((z.stop - z.start, y.stop - y.start, x.stop - x.start), np.float32)
+        weights = np.empty((min(_PLANES, len(block)), *block.shape[1:]), np.float32)
         for start in range(0, len(block), _PLANES):
             slab = block[start : start + _PLANES]
-            slab[:] = self._slab(z.start + start, slab.shape, parts)
+            self._fuse(z.start + start, slab, weights[: len(slab)], parts)
         if self.mask is not None:
             block[:, self.mask[y, x] == 0] = np.nan
         return block
 
-    def _slab(self, first_z: int, shape: tuple[int, ...], parts: list[_Part]) -> Volume:
-        sums = np.zeros((2 if self.axial else 1, *shape), np.float32)
-        weights = np.zeros(shape, np.float32)
+    def _fuse(self, first_z: int, slab: Volume, weights: Volume, parts: list[_Part]) -> None:
+        sums = np.empty((2, *slab.shape), np.float32) if self.axial else slab[None]
+        sums.fill(0)
+        weights.fill(0)
         add = add_axial if self.axial else add_scalar
         for part in parts:
             add(
                 sums,
                 weights,
                 part.volume,
-                self.shift_px,
+                part.shift,
                 first_z,
                 part.corner,
                 part.ramps,
                 part.fraction,
             )
-        return _normalised(sums, weights)
+        if self.axial:
+            values = undoubled(sums[0], sums[1])
+            slab[:] = np.where(weights > 0, values, np.float32(np.nan))
+        else:
+            normalise(slab, weights)
 
 
 def _reaches(placement: Placement, y: slice, x: slice) -> bool:
@@ -93,7 +108,7 @@ def _reaches(placement: Placement, y: slice, x: slice) -> bool:
     )
 
 
-def _part(placement: Placement, volume: Scaled, y: slice, x: slice) -> _Part:
+def _part(placement: Placement, volume: Scaled, shift_px: Map, y: slice, x: slice) -> _Part:
     """Cut out what a tile and a block have in common."""
     reach_y, reach_x = placement.where
     start_y, stop_y = max(reach_y.start, y.start), min(reach_y.stop, y.stop)
@@ -101,18 +116,13 @@ def _part(placement: Placement, volume: Scaled, y: slice, x: slice) -> _Part:
     local_y, local_x = start_y - reach_y.start, start_x - reach_x.start
     ramp_y = placement.weight_y[local_y : stop_y - reach_y.start]
     ramp_x = placement.weight_x[local_x : stop_x - reach_x.start]
+    # Interpolation looks at one pixel more.
+    beyond_y = stop_y - reach_y.start + (placement.fraction_y > 0)
+    beyond_x = stop_x - reach_x.start + (placement.fraction_x > 0)
     return _Part(
         volume,
+        shift_of(shift_px[local_y:beyond_y, local_x:beyond_x]),
         (start_y - y.start, start_x - x.start, local_y, local_x),
         (ramp_y, ramp_x),
         (np.float32(placement.fraction_y), np.float32(placement.fraction_x)),
     )
-
-
-def _normalised(sums: Volume, weights: Volume) -> Volume:
-    covered = weights > 0
-    if sums.shape[0] == 2:
-        values = undoubled(sums[0], sums[1]).astype(np.float32)
-    else:
-        values = sums[0] / np.where(covered, weights, np.float32(1))
-    return np.where(covered, values, np.float32(np.nan))

@@ -1,0 +1,372 @@
+"""What fusing tiles to an OME-Zarr volume costs, beside its writer, plain NumPy and peers.
+
+    python benchmarks/volumes.py                          all of it
+    python benchmarks/volumes.py --parts fusion pyramid   fusion, pyramid, memory: some of it
+    python benchmarks/volumes.py --side 5 --tile 128 200 200 --repeats 3
+
+Tiles of float32 with the noise of OCT lie in files, in the page cache; overlaps of 15 % are
+blended linearly. octflow places them to fractions of a pixel and shifts every A-line in depth; the
+others do neither, at whole pixels. Every row is a process of its own, compiled code loaded before,
+the rows in turn, on one thread where not said otherwise; printed are the medians of MB/s of the
+finest level, and the largest peak of memory.
+
+"writer" gives octflow's writer, pyramid included, blocks that are ready in memory. "NumPy" adds all
+tiles to one array and has zarr-python write it, one shard at a time, without a pyramid; codec,
+chunks and shards are the same. multiview-stitcher fuses with its defaults into its OME-Zarr. In the
+part pyramid the finest level lies in memory and all levels are written. Peers that cannot be
+imported are left out: `pip install multiview-stitcher ngff-zarr ome-zarr`.
+"""
+
+import argparse
+import importlib.util
+import json
+import math
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from octflow.core.mosaic import Layout
+from octflow.core.scaled import Scaled, unscaled
+from octflow.io.omezarr import write_volume
+from octflow.io.shards import CODEC
+from octflow.stages.volume.fuse import Fusion
+
+OVERLAP = 0.15
+CHUNK, SHARD = (64, 64, 64), (256, 256, 256)
+MEMORY_SIDES = (5, 15)
+MEMORY_TILE = (128, 200, 200)
+LEVELS = [2, 4, 8]
+Shape = tuple[int, int, int]
+
+
+class Tiles(Mapping[int, Scaled]):
+    """Tiles in files, mapped when they are asked for, as those of a mosaic are."""
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = dict(enumerate(sorted(folder.glob("tile-*.npy"))))
+
+    def __getitem__(self, tile: int) -> Scaled:
+        return unscaled(np.asarray(np.load(self._paths[tile], mmap_mode="r")))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+def simulate(folder: Path, side: int, shape: Shape) -> None:
+    """Write the tiles of a mosaic, noise like that of OCT in dB."""
+    folder.mkdir()
+    noise = 10 * np.log10(np.random.default_rng(0).gamma(2, 500, shape).astype(np.float32)) + 40
+    for tile in range(side**2):
+        np.save(folder / f"tile-{tile:04}.npy", np.roll(noise, 17 * tile, axis=2))
+
+
+def layout_of(folder: Path, *, whole: bool = False) -> Layout:
+    """Place the tiles on a grid, to fractions of a pixel or to whole ones."""
+    n_tiles, (_, n_y, n_x) = len(Tiles(folder)), Tiles(folder)[0].stored.shape
+    side = math.isqrt(n_tiles)
+    overlap = (int(OVERLAP * n_y), int(OVERLAP * n_x))
+    jitter = np.random.default_rng(1).uniform(0, 0 if whole else 1, (n_tiles, 2))
+    positions = {
+        tile: (
+            float(tile % side * (n_x - overlap[1]) + jitter[tile, 0]),
+            float(tile // side * (n_y - overlap[0]) + jitter[tile, 1]),
+        )
+        for tile in range(n_tiles)
+    }
+    return Layout(positions, (n_y, n_x), overlap)
+
+
+def volume_shape(folder: Path, layout: Layout) -> Shape:
+    """Return the size of the fused volume."""
+    return (Tiles(folder)[0].stored.shape[0], *layout.shape)
+
+
+def write(path: Path, shape: Shape, block_of: Callable, threads: int) -> None:
+    """Write a volume by octflow."""
+    write_volume(
+        path,
+        shape,
+        voxel_size_mm=(0.01, 0.01, 0.0025),
+        block_of=block_of,
+        name="dBI",
+        chunk_px=CHUNK,
+        shard_px=SHARD,
+        threads=threads,
+    )
+
+
+def fuse(folder: Path, result: Path, *, threads: int = 1) -> Shape:
+    """Fuse by octflow: fractions of a pixel, each A-line at its own depth."""
+    layout = layout_of(folder)
+    y, x = np.indices(layout.tile_shape) / np.reshape(layout.tile_shape, (2, 1, 1))
+    shift_px = (6 * (x - 0.4) ** 2 + 5 * (y - 0.5) ** 2).astype(np.float32)
+    shape = volume_shape(folder, layout)
+    write(result, shape, Fusion(layout, Tiles(folder), shift_px).block, threads)
+    return shape
+
+
+def only_write(folder: Path, result: Path, *, threads: int = 1) -> Shape:
+    """Write blocks that are ready."""
+    ready = np.tile(Tiles(folder)[0].floats(), (1, 2, 2))[:, : SHARD[1], : SHARD[2]].copy()
+    shape = volume_shape(folder, layout_of(folder))
+
+    def block_of(z: slice, y: slice, x: slice) -> np.ndarray:
+        return ready[: z.stop - z.start, : y.stop - y.start, : x.stop - x.start]
+
+    started.append(clocks())
+    write(result, shape, block_of, threads)
+    return shape
+
+
+def accumulate(folder: Path, result: Path) -> Shape:
+    """Add all tiles to one array, then have zarr-python write it shard by shard."""
+    import zarr
+
+    layout = layout_of(folder, whole=True)
+    shape = volume_shape(folder, layout)
+    sums, weights = np.zeros(shape, np.float32), np.zeros(shape[1:], np.float32)
+    for tile, volume in Tiles(folder).items():
+        placement = layout.placement(tile)
+        weights[placement.where] += placement.weight
+        sums[:, *placement.where] += volume.stored * placement.weight
+    sums /= weights
+    shards = tuple(min(s, -(-n // c) * c) for s, c, n in zip(SHARD, CHUNK, shape, strict=True))
+    array = zarr.create_array(
+        result, shape=shape, chunks=CHUNK, shards=shards, dtype="float32", compressors=CODEC
+    )
+    for y in range(0, shape[1], SHARD[1]):
+        for x in range(0, shape[2], SHARD[2]):
+            where = (slice(None), slice(y, y + SHARD[1]), slice(x, x + SHARD[2]))
+            array[where] = sums[where]
+    return shape
+
+
+def fuse_multiview(folder: Path, result: Path) -> Shape:
+    """Fuse by multiview-stitcher."""
+    import dask
+    from multiview_stitcher import fusion
+    from multiview_stitcher import spatial_image_utils as si
+
+    layout = layout_of(folder, whole=True)
+    sims = [
+        si.get_sim_from_array(
+            np.asarray(volume.stored),
+            dims=["z", "y", "x"],
+            scale={"z": 1, "y": 1, "x": 1},
+            translation={
+                "z": 0,
+                "y": layout.positions_px[tile][1],
+                "x": layout.positions_px[tile][0],
+            },
+            transform_key="stage",
+        )
+        for tile, volume in Tiles(folder).items()
+    ]
+    with dask.config.set(scheduler="threads", num_workers=1):
+        fusion.fuse(
+            sims,
+            transform_key="stage",
+            output_chunksize=dict(zip("zyx", SHARD, strict=True)),
+            output_zarr_url=str(result),
+        )
+    return volume_shape(folder, layout)
+
+
+def whole_volume(folder: Path) -> np.ndarray:
+    """Return a finest level in memory."""
+    shape = volume_shape(folder, layout_of(folder))
+    repeats = (
+        1,
+        *(-(-n // t) for n, t in zip(shape[1:], Tiles(folder)[0].stored.shape[1:], strict=True)),
+    )
+    return np.tile(Tiles(folder)[0].floats(), repeats)[:, : shape[1], : shape[2]].copy()
+
+
+def pyramid(folder: Path, result: Path) -> Shape:
+    """Write a volume in memory with all its levels, by octflow."""
+    volume = whole_volume(folder)
+    started.append(clocks())
+    write(result, volume.shape, lambda *where: volume[where], 1)
+    return volume.shape
+
+
+def pyramid_ngff_zarr(folder: Path, result: Path) -> Shape:
+    """Do so by ngff-zarr, by means of 2 x 2 x 2 voxels."""
+    import dask
+    import ngff_zarr
+
+    volume = whole_volume(folder)
+    started.append(clocks())
+    with dask.config.set(scheduler="threads", num_workers=1):
+        image = ngff_zarr.to_ngff_image(volume, dims=["z", "y", "x"])
+        levels = ngff_zarr.to_multiscales(
+            image, LEVELS, chunks=64, method=ngff_zarr.Methods.ITKWASM_BIN_SHRINK
+        )
+        ngff_zarr.to_ngff_zarr(str(result), levels, version="0.5", chunks_per_shard=4)
+    return volume.shape
+
+
+def pyramid_ome_zarr(folder: Path, result: Path) -> Shape:
+    """Do so by ome-zarr."""
+    import dask
+    import zarr
+    from ome_zarr.writer import write_image
+
+    volume = whole_volume(folder)
+    started.append(clocks())
+    with dask.config.set(scheduler="threads", num_workers=1):
+        group = zarr.open_group(result, mode="w", zarr_format=3)
+        options = {"chunks": CHUNK, "compressors": CODEC}
+        write_image(
+            volume,
+            group,
+            axes="zyx",
+            scale_factors=[dict.fromkeys("zyx", n) for n in LEVELS],
+            storage_options=options,
+        )
+    return volume.shape
+
+
+FUSION = {
+    "octflow": fuse,
+    "octflow, 2 threads": partial(fuse, threads=2),
+    "writer": only_write,
+    "writer, 2 threads": partial(only_write, threads=2),
+    "NumPy + zarr-python": accumulate,
+    "multiview-stitcher": fuse_multiview,
+}
+PYRAMID = {"octflow": pyramid, "ngff-zarr": pyramid_ngff_zarr, "ome-zarr": pyramid_ome_zarr}
+PARTS = {"fusion": FUSION, "pyramid": PYRAMID, "memory": {"octflow": fuse}}
+MODULES = {
+    "multiview-stitcher": "multiview_stitcher",
+    "ngff-zarr": "ngff_zarr",
+    "ome-zarr": "ome_zarr",
+}
+SLOW = {"multiview-stitcher", "ngff-zarr"}
+"""Measured once."""
+
+started: list[tuple[float, float]] = []
+"""Clocks when a row began, where it had to prepare first."""
+
+
+def clocks() -> tuple[float, float]:
+    """Return seconds, and seconds of the processors."""
+    return time.perf_counter(), time.process_time()
+
+
+def measure(part: str, row: str, folder: Path) -> dict[str, float]:
+    """Measure a row in a process of its own."""
+    command = [sys.executable, __file__, "--child", part, row, "--folder", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{part}, {row}: failed\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_child(part: str, row: str, folder: Path) -> None:
+    """Load compiled code on small tiles, then measure."""
+    run = PARTS[part][row]
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        simulate(Path(name) / "small", 2, (32, 40, 40))
+        run(Path(name) / "small", Path(name) / "small.ome.zarr")
+        resting_mb = peak_mb()
+        started[:] = [clocks()]
+        shape = run(folder, Path(name) / "large.ome.zarr")
+        wall_s, cpu_s = (b - a for a, b in zip(started[-1], clocks(), strict=True))
+    print()
+    size_mb = math.prod(shape) * 4 / 1e6
+    found = {"wall_s": wall_s, "cpu_s": cpu_s, "size_mb": size_mb}
+    print(json.dumps({**found, "peak_mb": peak_mb(), "resting_mb": resting_mb}))
+
+
+def peak_mb() -> float:
+    """Return the largest memory of this process so far, mapped files included."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def compare(part: str, folder: Path, repeats: int) -> None:
+    """Measure the rows of a part in turn and print them with their ratios."""
+    absent = [row for row, m in MODULES.items() if importlib.util.find_spec(m) is None]
+    rows = [row for row in PARTS[part] if row not in absent]
+    found: dict[str, list[dict[str, float]]] = {row: [] for row in rows}
+    for turn in range(repeats):
+        for row in rows:
+            if turn == 0 or row not in SLOW:
+                found[row].append(measure(part, row, folder))
+    print(f"\n{part}: {found['octflow'][0]['size_mb']:.0f} MB")
+    print(f"{'':24} {'MB/s':>8} {'MB/CPU s':>9} {'peak MB':>8} {'octflow / it':>13} {'CPU':>6}")
+    speeds = {row: speeds_of(found[row]) for row in rows}
+    for row in rows:
+        ours = speeds["octflow, 2 threads" if "2 threads" in row else "octflow"]
+        ratios = [a / b for a, b in zip(ours, speeds[row], strict=True)]
+        peak = max(one["peak_mb"] for one in found[row])
+        wall, cpu = speeds[row]
+        print(f"{row:24} {wall:8.0f} {cpu:9.0f} {peak:8.0f} {ratios[0]:13.2f} {ratios[1]:6.2f}")
+    for row in absent:
+        if row in PARTS[part]:
+            print(f"{row}: left out, not installed")
+
+
+def speeds_of(runs: list[dict[str, float]]) -> tuple[float, float]:
+    """Return MB/s and MB per second of the processors."""
+    wall, cpu = (median(one["size_mb"] / one[key] for one in runs) for key in ("wall_s", "cpu_s"))
+    return wall, cpu
+
+
+def compare_memory(folder: Path) -> None:
+    """Fuse a small and a large mosaic and print their peaks."""
+    print(f"\nmemory: tiles of {MEMORY_TILE}")
+    for side in MEMORY_SIDES:
+        tiles = folder / f"memory-{side}"
+        simulate(tiles, side, MEMORY_TILE)
+        one = measure("memory", "octflow", tiles)
+        above = one["peak_mb"] - one["resting_mb"]
+        print(
+            f"{side} x {side} tiles: {one['size_mb']:.0f} MB, peak {one['peak_mb']:.0f} MB, "
+            f"{above:.0f} above the program"
+        )
+        shutil.rmtree(tiles)
+
+
+def main() -> None:
+    """Simulate, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--side", type=int, default=5, help="tiles along each axis")
+    parser.add_argument("--tile", type=int, nargs=3, default=(128, 200, 200), help="z, y, x")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where files go; a temporary one if not given")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    os.environ |= {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    if asked.child:
+        run_child(*asked.child, asked.folder)
+        return
+    with tempfile.TemporaryDirectory(dir=asked.folder) as name:
+        folder = Path(name)
+        if set(asked.parts) - {"memory"}:
+            simulate(folder / "tiles", asked.side, tuple(asked.tile))
+        for part in asked.parts:
+            if part == "memory":
+                compare_memory(folder)
+            else:
+                compare(part, folder / "tiles", asked.repeats)
+
+
+if __name__ == "__main__":
+    main()
