@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from octflow.core.correlate import match, textured
+from octflow.core.correlate import match
+from octflow.core.texture import textured
 
 
 def speckle(rng, shape=(110, 100), looks=12):
