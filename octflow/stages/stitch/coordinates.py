@@ -1,7 +1,7 @@
 """From the maps of the tiles to their coordinates."""
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import median
+from functools import cache
 
 from octflow.core.mosaic import Along, Grid, neighbours
 from octflow.core.texture import BAND_PX, Floats
@@ -13,8 +13,8 @@ Band = tuple[float, float]
 
 _BANDS_PX: tuple[Band, ...] = (BAND_PX, (1.0, 3.0), (1.5, 5.0))
 """Textures that are tried: speckle that the tiles share, fibres and cells, what is coarser."""
-_SAMPLE = 6
-"""Links by which the texture is chosen."""
+_SAMPLE = (6, 24)
+"""Links by which the texture is chosen: one in 16, within these bounds."""
 
 
 def find_positions(
@@ -49,6 +49,7 @@ def find_positions(
         No link is trusted.
     """
 
+    @cache
     def link(pair: Pair, band_px: Band) -> Link | None:
         return find_link(
             pair,
@@ -68,17 +69,19 @@ def find_positions(
 
 
 def _best_band(pairs: Sequence[Pair], link: Callable[[Pair, Band], Link | None]) -> Band:
-    """Return the band in which links spread over the mosaic have most confidence."""
+    """Return the band in which the weaker of some links have most confidence."""
     samples: list[list[float]] = []
+    wanted = min(max(len(pairs) // 16, _SAMPLE[0]), _SAMPLE[1])
     for pair in _spread(pairs):
         first = link(pair, _BANDS_PX[0])
         if first is not None and first.verdict == "background":
             continue
         others = (link(pair, band) for band in _BANDS_PX[1:])
         samples.append([found.confidence if found else 0.0 for found in (first, *others)])
-        if len(samples) == _SAMPLE:
+        if len(samples) == wanted:
             break
-    scores = [median(column) for column in zip(*samples, strict=True)] or [0.0]
+    # The weaker links are those that need the better texture.
+    scores = [sorted(column)[len(column) // 4] for column in zip(*samples, strict=True)] or [0.0]
     return _BANDS_PX[scores.index(max(scores))]
 
 

@@ -24,6 +24,8 @@ _MIN_STEP_PX = 0.5
 """Standard deviation of the steps of the stage that is assumed at least."""
 _GEOMETRIC = (8.0, 4.0, 2.0, 1.5, *[1.0] * 12)
 """The scale of what counts as an outlier shrinks while the solution settles."""
+_SETTLED_PX = 1e-4
+"""Change of every position below which the solution is final."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,10 @@ def solve_positions(
     positions = np.zeros((len(index), 2))
     for scale in _GEOMETRIC:
         weighted = precision * weight[:, None, None]
+        before = positions
         positions = _least_squares(matrix, weighted, measured, (prior, offsets, spread))
+        if scale == _GEOMETRIC[-1] and np.abs(positions - before).max() < _SETTLED_PX:
+            break
         weight = _robust_weights(measured - matrix @ positions, precision, scale)
     return _solution(positions, index, links, weight)
 
@@ -181,19 +186,18 @@ def _least_squares(
 ) -> Offsets:
     """Solve the normal equations of both axes together."""
     prior_matrix, prior_offsets, spread = prior
-    weak = sparse.diags_array(1 / spread**2)
     n = matrix.shape[1]
+    pull = prior_matrix.T @ sparse.diags_array(1 / spread**2)
+    # The common position is free: a trace of a pull to zero fixes it.
+    held = pull @ prior_matrix + 1e-9 * sparse.eye_array(n)
     blocks: list[list[sparse.csr_array]] = [[], []]
     right = np.zeros((2, n))
     for i in range(2):
         for j in range(2):
             block = matrix.T @ sparse.diags_array(precision[:, i, j]) @ matrix
             right[i] += matrix.T @ (precision[:, i, j] * measured[:, j])
-            if i == j:
-                # The common position is free: a trace of a pull to zero fixes it.
-                block += prior_matrix.T @ weak @ prior_matrix + 1e-9 * sparse.eye_array(n)
-                right[i] += prior_matrix.T @ (weak @ prior_offsets[:, i])
-            blocks[i].append(block)
+            blocks[i].append(block + held if i == j else block)
+        right[i] += pull @ prior_offsets[:, i]
     normal = sparse.block_array(blocks, format="csc")
     return spsolve(normal, right.ravel()).reshape(2, n).T
 
