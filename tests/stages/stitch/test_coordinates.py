@@ -128,7 +128,7 @@ def test_coarse_texture_serves_where_tiles_share_no_speckle(position_errors):
     sample = 1.2 * ndimage.gaussian_filter(rng.normal(size=(420, 420)), 1.5) / 0.19
     positions = {t: 100 * np.array(place) + rng.integers(9, size=2) for t, place in grid.items()}
     tiles = {
-        t: 70 + sample[y : y + 150, x : x + 150] + rng.normal(0, 2, (150, 150))
+        t: 70 + sample[y : y + 150, x : x + 150] + rng.normal(0, 3, (150, 150))
         for t, (x, y) in positions.items()
     }
     options = {"search_px": 12, "min_confidence": 6, "mask_threshold_db": 60}
