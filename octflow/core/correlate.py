@@ -7,19 +7,10 @@ shift, so that bright spots and small overlaps have no advantage.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
-Floats = NDArray[np.floating]
+from octflow.core.texture import BAND_PX, Bools, Floats, full_rectangle, textured
 
-BAND_PX = (0.7, 1.2)
-"""Gaussian sigmas between which texture is compared: speckle stays, noise and shading go."""
-_EVEN_REACH = 2.5
-"""Neighbourhood within which texture is brought to one strength, over the coarser sigma."""
-_EVEN_FLOOR = 0.1
-"""Mean square of the whole that is added there, so that empty regions are not blown up."""
-_ROUNDING = 1e-5
-"""Precision of a picture, as a fraction of its largest value."""
 _MIN_OVERLAP = 0.3
 """Shifts that leave less than this fraction of the largest overlap are not looked at."""
 _FINE = 8
@@ -42,49 +33,15 @@ class Match:
     """Inverse covariance (xx, yy, xy) of the shift in 1/px^2: small along a fibre."""
 
 
-def textured(picture: Floats, band_px: tuple[float, float] = BAND_PX) -> Floats:
-    """Keep the texture: stripes, shading and pixel noise are taken out, contrast is evened.
-
-    Without the evening a single strong edge, such as the rim of the tissue, outweighs all speckle,
-    and tells the shift across itself only.
-
-    Parameters
-    ----------
-    picture : (Y, X) array
-        NaN where there is no value.
-    band_px : (2,) floats
-        Gaussian sigmas of the fine and of the coarse smoothing that are subtracted.
-
-    Returns
-    -------
-    texture : (Y, X) float32 array
-        Zero where there is no value.
-    """
-    valid = np.isfinite(picture)
-    texture = np.where(valid, picture, np.float32(0)).astype(np.float32)
-    # Scan stripes lie alike in neighbouring tiles and would pull every shift to zero.
-    for axis in (0, 1):
-        count = np.maximum(valid.sum(axis, keepdims=True), 1)
-        texture -= np.where(valid, texture.sum(axis, keepdims=True) / count, 0)
-    fine, coarse = (_smoothed(texture, valid, sigma) for sigma in band_px)
-    texture = np.where(valid, fine - coarse, np.float32(0))
-    power = texture**2
-    local = _smoothed(power, valid, _EVEN_REACH * band_px[1]) + _EVEN_FLOOR * power.sum() / max(
-        valid.sum(), 1
-    )
-    # What is weaker than the rounding of the picture itself is not texture.
-    rounding = _ROUNDING * float(np.nanmax(np.abs(picture), initial=1)) if valid.any() else 1.0
-    return np.asarray(texture / np.sqrt(local + np.float32(rounding**2)), np.float32)
-
-
 def match(
     first: Floats, second: Floats, *, search_px: int, band_px: tuple[float, float] = BAND_PX
 ) -> Match | None:
     """Find the shift at which two pictures agree best.
 
     The peak of the normalised correlation is refined by Fourier interpolation, which is exact
-    for a band-limited texture. The precision is the Cramer-Rao bound of a shift: the curvature
-    of the peak, times the number of pixels, over twice the part that does not correlate.
+    for a band-limited texture. The precision is the Cramer-Rao bound of a shift: n c r / (1 - r^2),
+    with the correlation r and the curvature c of the peak. The number n of independent pixels
+    follows from the spread of the correlation over all shifts, which is 1 / sqrt(n) by chance.
 
     Parameters
     ----------
@@ -122,8 +79,10 @@ def match(
     lag_y, lag_x = (int(i) - search_px for i in peak)
     fine = np.mean([surface.fine(lag_y, lag_x) for surface in surfaces], axis=0)
     (step_y, step_x), height, curvature = _vertex(fine)
-    scale = float(count[peak]) / (2 * max(1 - height, 1e-3))
     spread = 1.4826 * np.nanmedian(np.abs(level - np.nanmedian(level)))
+    # Smoothed pixels repeat each other: the spread tells how many of them are independent.
+    independent = float(count[peak]) / max(float(spread), 1.0) ** 2
+    scale = independent * max(height, 0.0) / max(1 - height**2, 2e-3)
     return Match(
         shift_x_px=lag_x + step_x,
         shift_y_px=lag_y + step_y,
@@ -149,21 +108,16 @@ class _Surface:
         cls, first: Floats, second: Floats, search_px: int, band_px: tuple[float, float]
     ) -> "_Surface":
         size = tuple(fft.next_fast_len(n + search_px + 2, real=True) for n in first.shape)
-        pictures = [textured(p, band_px) for p in (first, second)]
-        a, b = (fft.rfft2(picture, size) for picture in pictures)
-        a2, b2 = (fft.rfft2(picture**2, size) for picture in pictures)
-        m, n = (fft.rfft2(np.isfinite(p).astype(np.float32), size) for p in (first, second))
-
-        def at_lags(left: Floats, right: Floats) -> Floats:
-            lags = np.arange(-search_px, search_px + 1)
-            return fft.irfft2(left.conj() * right, size)[np.ix_(lags, lags)]
-
-        count = at_lags(m, n)
-        norm = np.sqrt(np.maximum(at_lags(a2, n), 0) * np.maximum(at_lags(m, b2), 0))
+        textures = (textured(first, band_px), textured(second, band_px))
+        a, b = (fft.rfft2(texture, size) for texture in textures)
+        spectrum = a.conj() * b
+        valid = (np.isfinite(first), np.isfinite(second))
+        count, energy_a, energy_b = _energies(textures, valid, search_px, size)
+        norm = np.sqrt(energy_a * energy_b)
         usable = (count > _MIN_OVERLAP * count.max()) & (norm > 1e-6 * norm.max())
         norm = np.where(usable & (count > 0.5), norm, np.nan)
-        spectrum = a.conj() * b
-        return cls(at_lags(a, b) / norm, count, spectrum, norm, size, search_px)
+        ncc = _at_lags(spectrum, search_px, size) / norm
+        return cls(ncc, count, spectrum, norm, size, search_px)
 
     def fine(self, lag_y: int, lag_x: int) -> Floats:
         """Interpolate the correlation within a pixel around a shift."""
@@ -207,10 +161,52 @@ def _channels(picture: Floats) -> Floats:
     return picture if picture.ndim == 3 else picture[None]
 
 
-def _smoothed(texture: Floats, valid: NDArray[np.bool_], sigma_px: float) -> Floats:
-    """Gaussian mean over what is there."""
-    smooth = ndimage.gaussian_filter(texture, sigma_px, mode="nearest")
-    if valid.all():
-        return smooth
-    share = ndimage.gaussian_filter(valid.astype(np.float32), sigma_px, mode="nearest")
-    return smooth / np.maximum(share, 1e-3)
+def _at_lags(spectrum: Floats, search_px: int, size: tuple[int, int]) -> Floats:
+    """Return the correlation at the shifts of the search range only."""
+    lags = np.arange(-search_px, search_px + 1)
+    return fft.irfft(fft.ifft(spectrum, axis=0)[lags], size[1])[:, lags]
+
+
+def _energies(
+    textures: tuple[Floats, Floats],
+    valid: tuple[Bools, Bools],
+    search_px: int,
+    size: tuple[int, int],
+) -> tuple[Floats, Floats, Floats]:
+    """Return the number of common pixels at every shift, and the energy of each texture there."""
+    inner = [full_rectangle(v) for v in valid]
+    if inner[0] is not None and inner[1] is not None:
+        return _box_energies(textures, (inner[0], inner[1]), search_px)
+    m, n = (fft.rfft2(v.astype(np.float32), size) for v in valid)
+    a2, b2 = (fft.rfft2(texture**2, size) for texture in textures)
+    pairs = ((m, n), (a2, n), (m, b2))
+    count, *energies = (_at_lags(x.conj() * y, search_px, size) for x, y in pairs)
+    return count, np.maximum(energies[0], 0), np.maximum(energies[1], 0)
+
+
+def _box_energies(
+    textures: tuple[Floats, Floats],
+    inner: tuple[tuple[slice, slice], tuple[slice, slice]],
+    search_px: int,
+) -> tuple[Floats, Floats, Floats]:
+    """Return the same for two full rectangles, from running sums."""
+    lags = np.arange(-search_px, search_px + 1)
+    low, high = [], []
+    for first, second in zip(*inner, strict=True):
+        low.append(np.maximum(first.start, second.start - lags))
+        high.append(np.maximum(np.minimum(first.stop, second.stop - lags), low[-1]))
+    count = np.multiply.outer(high[0] - low[0], high[1] - low[1]).astype(float)
+    energy_a = _box_sums(textures[0] ** 2, low, high)
+    energy_b = _box_sums(textures[1] ** 2, [i + lags for i in low], [i + lags for i in high])
+    return count, energy_a, energy_b
+
+
+def _box_sums(values: Floats, low: list[Floats], high: list[Floats]) -> Floats:
+    """Sum over all boxes between bounds along y and bounds along x."""
+    total = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+    total[1:, 1:] = values.cumsum(0, np.float64).cumsum(1)
+    (y0, x0), (y1, x1) = (
+        [np.clip(i, 0, n) for i, n in zip(ends, values.shape, strict=True)] for ends in (low, high)
+    )
+    sums = total[np.ix_(y1, x1)] - total[np.ix_(y0, x1)] - total[np.ix_(y1, x0)]
+    return np.maximum(sums + total[np.ix_(y0, x0)], 0)

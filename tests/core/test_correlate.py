@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from octflow.core.correlate import match, textured
+from octflow.core.correlate import match
+from octflow.core.texture import textured
 
 
 def speckle(rng, shape=(110, 100), looks=12):
@@ -101,3 +102,15 @@ def test_texture_has_no_shading():
     y, x = np.indices((50, 60))
     texture = textured((x * 0.3 + y * 0.1).astype(np.float32))
     assert np.abs(texture[10:-10, 10:-10]).max() < 1e-2
+
+
+def test_full_and_sparse_pictures_are_correlated_alike():
+    first, second = pair(9, 2.25, -1.5)
+    first, second = np.pad(first, 9, constant_values=np.nan), np.pad(second, 9)
+    second[:9] = second[-9:] = second[:, :9] = second[:, -9:] = np.nan
+    full = match(first, second, search_px=8)
+    first[9 + 30, 9 + 20] = np.nan
+    sparse = match(first, second, search_px=8)
+    assert (full.shift_y_px, full.shift_x_px) == pytest.approx((2.25, -1.5), abs=0.06)
+    assert (sparse.shift_y_px, sparse.shift_x_px) == pytest.approx((2.25, -1.5), abs=0.06)
+    assert full.correlation == pytest.approx(sparse.correlation, abs=0.02)

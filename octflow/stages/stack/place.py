@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import shift as translate
 
-from octflow.core.correlate import match, textured
+from octflow.core.correlate import match
+from octflow.core.texture import textured
 
 Floats = NDArray[np.floating]
 

@@ -1,4 +1,4 @@
 """Tile coordinates, and the mosaics of all en-face maps."""
 
-VERSION = 1
+VERSION = 2
 """Raised when the products of this stage change."""

@@ -1,11 +1,20 @@
 """From the maps of the tiles to their coordinates."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
-from octflow.core.correlate import Floats
-from octflow.core.mosaic import Grid, neighbours
+from octflow.core.mosaic import Along, Grid, neighbours
+from octflow.core.texture import BAND_PX, Floats
 from octflow.stages.stitch.links import Link, find_link
 from octflow.stages.stitch.solve import Solution, solve_positions
+
+Pair = tuple[int, int, Along]
+Band = tuple[float, float]
+
+_BANDS_PX: tuple[Band, ...] = (BAND_PX, (1.0, 3.0), (1.5, 5.0))
+"""Textures that are tried: speckle that the tiles share, fibres and cells, what is coarser."""
+_SAMPLE = (6, 24)
+"""Links by which the texture is chosen: one in 16, within these bounds."""
 
 
 def find_positions(
@@ -18,6 +27,10 @@ def find_positions(
     mask_threshold_db: float,
 ) -> Solution:
     """Link all neighbours that are there, and solve for the positions of all tiles.
+
+    Whether speckle is the same in neighbouring tiles, and how coarse the tissue is, depends on
+    sample and optics: a few links, spread over the mosaic, are measured in several bands of
+    texture, and all links in the band that gives most confidence.
 
     Parameters
     ----------
@@ -35,11 +48,10 @@ def find_positions(
     EstimateError
         No link is trusted.
     """
-    links: list[Link] = []
-    for pair in neighbours(grid):
-        if pair[0] not in tiles or pair[1] not in tiles:
-            continue
-        link = find_link(
+
+    @cache
+    def link(pair: Pair, band_px: Band) -> Link | None:
+        return find_link(
             pair,
             _channels(tiles[pair[0]]),
             _channels(tiles[pair[1]]),
@@ -47,10 +59,37 @@ def find_positions(
             search_px=search_px,
             min_confidence=min_confidence,
             mask_threshold_db=mask_threshold_db,
+            band_px=band_px,
         )
-        if link is not None:
-            links.append(link)
+
+    pairs = [pair for pair in neighbours(grid) if pair[0] in tiles and pair[1] in tiles]
+    band_px = _best_band(pairs, link)
+    links = [found for pair in pairs if (found := link(pair, band_px)) is not None]
     return solve_positions(grid, links, step_px)
+
+
+def _best_band(pairs: Sequence[Pair], link: Callable[[Pair, Band], Link | None]) -> Band:
+    """Return the band in which the weaker of some links have most confidence."""
+    samples: list[list[float]] = []
+    wanted = min(max(len(pairs) // 16, _SAMPLE[0]), _SAMPLE[1])
+    for pair in _spread(pairs):
+        first = link(pair, _BANDS_PX[0])
+        if first is not None and first.verdict == "background":
+            continue
+        others = (link(pair, band) for band in _BANDS_PX[1:])
+        samples.append([found.confidence if found else 0.0 for found in (first, *others)])
+        if len(samples) == wanted:
+            break
+    # The weaker links are those that need the better texture.
+    scores = [sorted(column)[len(column) // 4] for column in zip(*samples, strict=True)] or [0.0]
+    return _BANDS_PX[scores.index(max(scores))]
+
+
+def _spread(pairs: Sequence[Pair]) -> list[Pair]:
+    """Order pairs so that the first few of them lie all over the mosaic."""
+    golden = (5**0.5 - 1) / 2
+    order = sorted(range(len(pairs)), key=lambda i: (i * golden) % 1)
+    return [pairs[i] for i in order]
 
 
 def _channels(maps: Floats) -> Floats:

@@ -6,8 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.core.correlate import Floats, match
+from octflow.core.correlate import match
 from octflow.core.mosaic import Along
+from octflow.core.texture import BAND_PX, Floats
 
 Verdict = Literal["trusted", "background", "unclear", "inconsistent"]
 
@@ -43,6 +44,7 @@ def find_link(
     search_px: int,
     min_confidence: float,
     mask_threshold_db: float,
+    band_px: tuple[float, float] = BAND_PX,
 ) -> Link | None:
     """Measure one pair.
 
@@ -60,6 +62,8 @@ def find_link(
         See `Link.confidence`.
     mask_threshold_db : float
         Overlaps darker than this on average, in either tile, are background.
+    band_px : (2,) floats
+        Band of the texture that is compared, see `textured`.
 
     Returns
     -------
@@ -70,7 +74,8 @@ def find_link(
     if not _is_tissue(first[0], second[0], nominal, mask_threshold_db):
         return Link(*pair, (0.0, 0.0), 0.0, 0.0, (0.0, 0.0, 0.0), "background")
     search_px = max(1, min(search_px, min(first.shape[1:]) // 4))
-    found = match(*_common_frame(first, second, nominal, search_px), search_px=search_px)
+    frames = _common_frame(first, second, nominal, search_px)
+    found = match(*frames, search_px=search_px, band_px=band_px)
     if found is None:
         return None
     offset = (nominal[0] - found.shift_x_px, nominal[1] - found.shift_y_px)

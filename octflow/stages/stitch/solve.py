@@ -16,12 +16,16 @@ Offsets = NDArray[np.float64]
 
 _FLOOR_PX = 0.05
 """Standard deviation that no link undercuts: interpolation, distortion of the scan."""
-_OPTIMISM = 4.0
+_OPTIMISM = 1.0
 """Measured variance of shifts over their Cramer-Rao bound: neighbouring pixels share noise."""
+_PLAUSIBLE = 4.2
+"""Confidence from which a link counts that agrees with the typical step of the stage."""
 _MIN_STEP_PX = 0.5
 """Standard deviation of the steps of the stage that is assumed at least."""
 _GEOMETRIC = (8.0, 4.0, 2.0, 1.5, *[1.0] * 12)
 """The scale of what counts as an outlier shrinks while the solution settles."""
+_SETTLED_PX = 1e-4
+"""Change of every position below which the solution is final."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,15 @@ def solve_positions(
     EstimateError
         No link is trusted, though there is more than one tile.
     """
-    trusted = [link for link in links if link.verdict == "trusted"]
+    trusted = _trusted(links)
     if not trusted and len(grid) > 1:
         raise EstimateError(
             f"tile coordinates: found no trusted link among {len(links)}, expected at least one"
         )
     index = {tile: i for i, tile in enumerate(sorted(grid))}
     steps = _typical_steps(grid, trusted, nominal_step_px)
+    links = [_reconsidered(link, grid, steps) for link in links]
+    trusted = _trusted(links)
     prior = _system(index, neighbours(grid))
     offsets = np.array([steps.at(grid, pair) for pair in neighbours(grid)]).reshape(-1, 2)
     spread = np.array([steps.spread_px[along] for _, _, along in neighbours(grid)])
@@ -85,7 +91,10 @@ def solve_positions(
     positions = np.zeros((len(index), 2))
     for scale in _GEOMETRIC:
         weighted = precision * weight[:, None, None]
+        before = positions
         positions = _least_squares(matrix, weighted, measured, (prior, offsets, spread))
+        if scale == _GEOMETRIC[-1] and np.abs(positions - before).max() < _SETTLED_PX:
+            break
         weight = _robust_weights(measured - matrix @ positions, precision, scale)
     return _solution(positions, index, links, weight)
 
@@ -121,6 +130,22 @@ def _typical_steps(grid: Grid, trusted: Sequence[Link], nominal: tuple[float, fl
         spread = 1.4826 * np.median(deviations) if len(deviations) >= 4 else 0.0
         spread_px[along] = max(float(spread), _MIN_STEP_PX)
     return _Steps(step_px, spread_px)
+
+
+def _trusted(links: Sequence[Link]) -> list[Link]:
+    return [link for link in links if link.verdict == "trusted"]
+
+
+def _reconsidered(link: Link, grid: Grid, steps: _Steps) -> Link:
+    """Trust a link of less confidence whose offset is one that the stage makes.
+
+    The highest of all chance peaks may lie anywhere in the search range, seldom just there.
+    """
+    if link.verdict != "unclear" or link.confidence < _PLAUSIBLE or min(link.precision[:2]) <= 0:
+        return link
+    off = np.subtract(link.offset_px, steps.at(grid, (link.first, link.second, link.along)))
+    near = np.abs(off).max() <= 3 * steps.spread_px[link.along]
+    return replace(link, verdict="trusted") if near else link
 
 
 def _median(offsets: Sequence[tuple[float, float]], fallback: Offsets) -> Offsets:
@@ -161,19 +186,18 @@ def _least_squares(
 ) -> Offsets:
     """Solve the normal equations of both axes together."""
     prior_matrix, prior_offsets, spread = prior
-    weak = sparse.diags_array(1 / spread**2)
     n = matrix.shape[1]
+    pull = prior_matrix.T @ sparse.diags_array(1 / spread**2)
+    # The common position is free: a trace of a pull to zero fixes it.
+    held = pull @ prior_matrix + 1e-9 * sparse.eye_array(n)
     blocks: list[list[sparse.csr_array]] = [[], []]
     right = np.zeros((2, n))
     for i in range(2):
         for j in range(2):
             block = matrix.T @ sparse.diags_array(precision[:, i, j]) @ matrix
             right[i] += matrix.T @ (precision[:, i, j] * measured[:, j])
-            if i == j:
-                # The common position is free: a trace of a pull to zero fixes it.
-                block += prior_matrix.T @ weak @ prior_matrix + 1e-9 * sparse.eye_array(n)
-                right[i] += prior_matrix.T @ (weak @ prior_offsets[:, i])
-            blocks[i].append(block)
+            blocks[i].append(block + held if i == j else block)
+        right[i] += pull @ prior_offsets[:, i]
     normal = sparse.block_array(blocks, format="csc")
     return spsolve(normal, right.ravel()).reshape(2, n).T
 

@@ -1,7 +1,9 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from octflow.core.errors import EstimateError
 from octflow.stages.stitch.coordinates import find_positions
@@ -107,6 +109,31 @@ def test_tile_without_links_is_placed_by_its_neighbours(position_errors):
     links = [k for k in exact_links(positions, grid) if 10 not in {k.first, k.second}]
     solution = solve_positions(grid, links, (95, 95))
     assert np.abs(position_errors(solution.positions_px, positions, grid)).max() < 0.05
+
+
+def test_doubtful_link_counts_where_the_stage_makes_such_steps(position_errors):
+    grid, positions = lattice(jitter_px=3.0)
+    weak = {"confidence": 4.6, "verdict": "unclear"}
+    links = exact_links(positions, grid, wrong={(19, 20)})
+    links = [replace(k, **weak) if 20 in {k.first, k.second} else k for k in links]
+    solution = solve_positions(grid, links, (100, 90))
+    verdicts = {(k.first, k.second): k.verdict for k in solution.links}
+    assert (verdicts[16, 20], verdicts[19, 20]) == ("trusted", "unclear")
+    assert np.abs(position_errors(solution.positions_px, positions, grid)).max() < 0.05
+
+
+def test_coarse_texture_serves_where_tiles_share_no_speckle(position_errors):
+    rng = np.random.default_rng(3)
+    grid = {3 * x + y: (x, y) for x in range(3) for y in range(3)}
+    sample = 1.2 * ndimage.gaussian_filter(rng.normal(size=(420, 420)), 1.5) / 0.19
+    positions = {t: 100 * np.array(place) + rng.integers(9, size=2) for t, place in grid.items()}
+    tiles = {
+        t: 70 + sample[y : y + 150, x : x + 150] + rng.normal(0, 3, (150, 150))
+        for t, (x, y) in positions.items()
+    }
+    options = {"search_px": 12, "min_confidence": 6, "mask_threshold_db": 60}
+    solution = find_positions(tiles, grid, step_px=(100, 100), **options)
+    assert rms(position_errors(solution.positions_px, positions, grid)) < 0.1
 
 
 def test_no_trusted_link_is_an_error():
