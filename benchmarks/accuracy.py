@@ -89,7 +89,7 @@ class Block:
         maps = enface_maps(self.volumes, surface, bounds)
         if birefringence == "fold":
             return maps | rotation_maps(self.volumes, bounds, WINDOW, 6e-3)
-        return maps | slope_maps(self.volumes, bounds, WINDOW)
+        return maps | slope_maps(*self.volumes[1:], bounds, WINDOW)
 
 
 def simulate(size_px: int) -> list[list[Block]]:

@@ -91,7 +91,7 @@ def products(spectra: np.ndarray) -> None:
     surface = find_surface(volumes.intensity_db)
     bounds = window_of(surface, WINDOW, N_DEPTH)
     enface_maps(volumes, surface, bounds)
-    slope_maps(volumes, bounds, WINDOW)
+    slope_maps(volumes.retardance_deg, volumes.axis_deg, bounds, WINDOW)
 
 
 def simulation() -> Simulation:

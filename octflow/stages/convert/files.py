@@ -82,7 +82,7 @@ def convert_batch(
     archive : ArchiveAlong
         Where copies of the raw tiles go that are read whole here, if anywhere.
     threads : int
-        Tiles worked on side by side; each takes 0.3 GB for 350 A-lines.
+        Tiles worked on side by side; each takes 0.1 GB for 350 A-lines.
 
     Returns
     -------

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octflow.core.instrument import Instrument
-from octflow.stages.process.birefringence import birefringence
 from octflow.stages.process.contrast import Contrasts
-from octflow.stages.process.enface import axis_mean_over, depth_window, max_over, mean_over
+from octflow.stages.process.enface import depth_window, max_over, mean_over
 from octflow.stages.process.products import (
     Bounds,
     Maps,
     Window,
     rotation_maps,
+    slope_maps,
     surface_by,
 )
 from octflow.stages.process.quality import (
@@ -27,7 +27,7 @@ from octflow.stages.process.quality import (
 from octflow.stages.process.scattering import scattering
 from octflow.stages.process.settings import ProcessSettings, SurfaceRule
 from octflow.stages.process.surface import smooth_surface
-from octflow.stages.process.tile import ProcessedTile, bounds_of
+from octflow.stages.process.tile import ProcessedTile, bounds_of, window_for
 
 
 def complete_tile(
@@ -66,13 +66,8 @@ def complete_tile(
     """
     intensity_db = delivered["dBI"]
     found = surface_by(surface, intensity_db, settings.surface_threshold_db)
-    surf = delivered.get("surf", smooth_surface(found.index_px))
-    window = Window(
-        offset_px=settings.enface_offset_px,
-        depth_px=settings.enface_depth_px,
-        wavelength_um=instrument.wavelength_um,
-        voxel_z_um=instrument.voxel_z_um,
-    )
+    surf = delivered["surf"] if "surf" in delivered else smooth_surface(found.index_px)
+    window = window_for(instrument, settings)
     bounds = depth_window(
         surf, offset_px=window.offset_px, depth_px=window.depth_px, n_z=len(intensity_db)
     )
@@ -99,16 +94,14 @@ def _maps(
     """Compute every map of the window whose volumes are there."""
     intensity_db = delivered["dBI"]
     maps = {"aip": mean_over(intensity_db, *bounds), "mip": max_over(intensity_db, *bounds)}
-    if (retardance_deg := delivered.get("R3D")) is not None:
+    retardance_deg, axis_deg = delivered.get("R3D"), delivered.get("O3D")
+    if retardance_deg is not None:
         maps["ret"] = mean_over(retardance_deg, *bounds)
-        maps["biref"] = birefringence(
-            retardance_deg, *bounds, window.wavelength_um, window.voxel_z_um
-        )
-    if (axis_deg := delivered.get("O3D")) is not None:
-        maps["ori"] = axis_mean_over(axis_deg, *bounds)
     if settings.birefringence == "fold" and retardance_deg is not None and axis_deg is not None:
         volumes = Contrasts(intensity_db, retardance_deg, axis_deg)
         maps |= rotation_maps(volumes, bounds, window, settings.max_delta_n)
+    else:
+        maps |= slope_maps(retardance_deg, axis_deg, bounds, window)
     if settings.scattering:
         noise = mean_noise(intensity_db) if settings.scattering_noise == "subtract" else None
         subtracted = None if noise is None else np.full(len(intensity_db), noise)

@@ -120,13 +120,30 @@ def enface_maps(volumes: Contrasts, surface: Surface, bounds: Bounds) -> Maps:
     }
 
 
-def slope_maps(volumes: Contrasts, bounds: Bounds, window: Window) -> Maps:
-    """Return ori and biref as mean of the axes and slope of the retardance."""
-    optics = window.wavelength_um, window.voxel_z_um
-    return {
-        "ori": axis_mean_over(volumes.axis_deg, *bounds),
-        "biref": birefringence(volumes.retardance_deg, *bounds, *optics),
-    }
+def slope_maps(
+    retardance_deg: NDArray[np.float32] | None,
+    axis_deg: NDArray[np.float32] | None,
+    bounds: Bounds,
+    window: Window,
+) -> Maps:
+    """Return ori and biref as mean of the axes and slope of the retardance, where these are there.
+
+    Parameters
+    ----------
+    retardance_deg, axis_deg : (Z, Y, X) float32 arrays, optional
+        Without one, the map that is made of it is left out.
+    bounds : (2,) (Y, X) int64 arrays
+        As from `window_of`.
+    window : Window
+        Gives the units of birefringence.
+    """
+    maps = {}
+    if axis_deg is not None:
+        maps["ori"] = axis_mean_over(axis_deg, *bounds)
+    if retardance_deg is not None:
+        optics = window.wavelength_um, window.voxel_z_um
+        maps["biref"] = birefringence(retardance_deg, *bounds, *optics)
+    return maps
 
 
 def rotation_maps(volumes: Contrasts, bounds: Bounds, window: Window, max_delta_n: float) -> Maps:

@@ -148,6 +148,16 @@ def bounds_of(gates: TileBounds) -> dict[str, AtLeast | AtMost]:
     return {name: getattr(gates, name) for name in type(gates).model_fields}
 
 
+def window_for(instrument: Instrument, settings: ProcessSettings) -> Window:
+    """Return the window of the maps, as set, with the units of the instrument."""
+    return Window(
+        offset_px=settings.enface_offset_px,
+        depth_px=settings.enface_depth_px,
+        wavelength_um=instrument.wavelength_um,
+        voxel_z_um=instrument.voxel_z_um,
+    )
+
+
 def _maps(
     volumes: Contrasts,
     rule: SurfaceRule | int | NDArray[np.float32],
@@ -157,12 +167,7 @@ def _maps(
 ) -> Maps:
     """Compute the maps of a tile, and add what tells its quality to `qc`."""
     intensity_db = volumes.intensity_db
-    window = Window(
-        offset_px=settings.enface_offset_px,
-        depth_px=settings.enface_depth_px,
-        wavelength_um=instrument.wavelength_um,
-        voxel_z_um=instrument.voxel_z_um,
-    )
+    window = window_for(instrument, settings)
     surface = surface_by(rule, intensity_db, settings.surface_threshold_db)
     bounds = window_of(surface, window, len(intensity_db))
     # Before the roll-off is given back: that raises the noise of deep samples.
@@ -173,7 +178,7 @@ def _maps(
     if settings.birefringence == "fold":
         maps |= rotation_maps(volumes, bounds, window, settings.max_delta_n)
     else:
-        maps |= slope_maps(volumes, bounds, window)
+        maps |= slope_maps(volumes.retardance_deg, volumes.axis_deg, bounds, window)
     if settings.scattering:
         maps["mus"] = _scattering(volumes, bounds, noise, window, settings)
     qc |= judge_tile(
