@@ -1,14 +1,14 @@
 """Complex depth profiles to intensity, retardance and optic axis."""
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from octflow.stages.process.polynomials import interpolating, polynomial
+from octflow.core.circle import arctan_deg, half_angle_deg
+from octflow.core.polynomials import interpolating, polynomial
 
 FLOOR = np.float32(2**-23)
 """Smallest intensity, the resolution of float32: -69.2 dB."""
@@ -16,8 +16,8 @@ FLOOR = np.float32(2**-23)
 _BLOCK = 4096
 _N_TERMS = 10
 _TINY = np.float32(1e-37)
-_HALF, _ONE, _TWO = np.float32(0.5), np.float32(1), np.float32(2)
-_RIGHT_ANGLE, _STRAIGHT = np.float32(90), np.float32(180)
+_ONE = np.float32(1)
+_RIGHT_ANGLE = np.float32(90)
 _DB_PER_OCTAVE = np.float32(10 * math.log10(2))
 _MANTISSA = np.float32(2**-22)
 """Turns the 23 bits of a mantissa into 0 .. 2."""
@@ -31,15 +31,8 @@ class Contrasts(NamedTuple):
     axis_deg: NDArray[np.float32]
 
 
-def _coefficients(function: Callable[[NDArray], NDArray]) -> tuple[np.float32, ...]:
-    return tuple(np.float32(c) for c in interpolating(function, _N_TERMS))
-
-
-# Errors: 1e-7 of log2 and 1e-5 degrees.
-_LOG2 = _coefficients(lambda s: np.log2(1.5 + s / 2))
-_ARCTAN_DEG = _coefficients(
-    lambda s: np.rad2deg(np.arctan(np.sqrt(0.5 + s / 2)) / np.sqrt(0.5 + s / 2))
-)
+_LOG2 = tuple(np.float32(c) for c in interpolating(lambda s: np.log2(1.5 + s / 2), _N_TERMS))
+"""Errors below 1e-7."""
 
 
 def contrasts(
@@ -157,7 +150,7 @@ def _fill_axis(
     for i in range(axis_deg.size):
         a, b, c, d = first[2 * i], first[2 * i + 1], second[2 * i], second[2 * i + 1]
         real, imag = a * c + b * d, sign * (b * c - a * d)
-        axis_deg[i] = _half_angle_deg(
+        axis_deg[i] = half_angle_deg(
             real * offset_cos - imag * offset_sin, real * offset_sin + imag * offset_cos
         )
 
@@ -182,25 +175,5 @@ def _retardance_deg(first: np.float32, second: np.float32) -> np.float32:
     swapped = first > second
     large = first if swapped else second
     small = second if swapped else first
-    angle = _arctan_deg(np.sqrt(small / max(large, _TINY)))
+    angle = arctan_deg(np.sqrt(small / max(large, _TINY)))
     return _RIGHT_ANGLE - angle if swapped else angle
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _half_angle_deg(real: np.float32, imag: np.float32) -> np.float32:
-    """Return half the argument, in (-90, 90]."""
-    across, along = abs(imag), abs(real)
-    swapped = across > along
-    large = across if swapped else along
-    small = along if swapped else across
-    angle = _arctan_deg(small / max(large, _TINY))
-    angle = _RIGHT_ANGLE - angle if swapped else angle
-    angle = _STRAIGHT - angle if real < 0 else angle
-    angle = _HALF * (-angle if imag < 0 else angle)
-    return _RIGHT_ANGLE if angle <= -_RIGHT_ANGLE else angle
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _arctan_deg(ratio: np.float32) -> np.float32:
-    """Return the arc tangent of 0 .. 1."""
-    return ratio * polynomial(_TWO * ratio * ratio - _ONE, _ARCTAN_DEG)

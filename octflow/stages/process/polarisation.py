@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from octflow.core.polynomials import interpolating, polynomial
 from octflow.stages.process.contrast import Contrasts
-from octflow.stages.process.polynomials import interpolating, polynomial
 
 _N_TERMS = 9
 _BITS_PER_DB = math.log2(10) / 10

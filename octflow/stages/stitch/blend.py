@@ -1,15 +1,20 @@
 """Blend the maps of the tiles to a mosaic."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.core.axial import axis_difference, doubled, undoubled
-from octflow.core.mosaic import Floats, Layout, resampled
+from octflow.core.axial import axis_difference
+from octflow.core.mosaic import Floats, Layout, Placement
+from octflow.stages.stitch.kernels import add_axial, add_scalar, normalise_axial, normalise_scalar
 
 Map = NDArray[np.float32]
+
+_BAND_PX = 32
+"""Lines of the mosaic blended at a time: their sums and weights stay in the caches."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def blend(layout: Layout, tiles: Mapping[int, Floats], *, axial: bool = False) -
     mosaic : (Y, X) float32 array
         NaN where no tile has a value. Axis angles in (-90, 90] degrees.
     """
-    return _normalised(*_weighted_sum(layout, tiles, sorted(tiles), axial))
+    return _Bands(layout, tiles, dict.fromkeys(tiles, 0), axial).maps(1)[0]
 
 
 def blend_halves(
@@ -67,12 +72,8 @@ def blend_halves(
     grid : mapping of int to (grid_x, grid_y)
         Place of every tile in the grid.
     """
-    even_tiles = [tile for tile in sorted(tiles) if sum(grid[tile]) % 2 == 0]
-    odd_tiles = [tile for tile in sorted(tiles) if sum(grid[tile]) % 2 == 1]
-    even = _weighted_sum(layout, tiles, even_tiles, axial)
-    odd = _weighted_sum(layout, tiles, odd_tiles, axial)
-    whole = _normalised(even[0] + odd[0], even[1] + odd[1])
-    return Blended(whole, _normalised(*even), _normalised(*odd))
+    half_of = {tile: sum(grid[tile]) % 2 for tile in tiles}
+    return Blended(*_Bands(layout, tiles, half_of, axial).maps(3))
 
 
 def seam_difference(even: Map, odd: Map, *, axial: bool = False) -> Map:
@@ -90,32 +91,75 @@ def checkerboard(even: Map, odd: Map, *, square_px: int = 8) -> Map:
     return np.where(np.isnan(odd) | (first & ~np.isnan(even)), even, odd)
 
 
-def _weighted_sum(
-    layout: Layout, tiles: Mapping[int, Floats], chosen: Iterable[int], axial: bool
-) -> tuple[Map, Map]:
-    """Sum the weighted values (C, Y, X) and the weights (Y, X)."""
-    total = np.zeros((2 if axial else 1, *layout.shape), np.float32)
-    weights = np.zeros(layout.shape, np.float32)
-    for tile in chosen:
-        placement = layout.placement(tile)
-        values = resampled(_components(tiles[tile], axial), placement)
-        valid = np.isfinite(values[0])
-        weight = placement.weight * valid
-        where = placement.where
-        total[:, *where] += np.where(valid, values, 0) * weight
-        weights[where] += weight
-    return total, weights
+class _Bands:
+    """Blends band by band, from the smallest y on; holds only tiles that reach the band."""
+
+    def __init__(
+        self, layout: Layout, tiles: Mapping[int, Floats], half_of: Mapping[int, int], axial: bool
+    ) -> None:
+        self._shape = layout.shape
+        self._axial = axial
+        placed = [(layout.placement(tile), tile) for tile in sorted(tiles)]
+        placed.sort(key=lambda one: -one[0].start_y)
+        self._to_come = [_Strip(place, half_of[tile], tiles, tile) for place, tile in placed]
+        self._reached: list[_Strip] = []
+
+    def maps(self, count: int) -> Map:
+        """Return the mosaic (1, Y, X), or (3, Y, X): mosaic, even and odd half."""
+        n_y, n_x = self._shape
+        n_halves = 1 if count == 1 else 2
+        maps = np.empty((count, n_y, n_x), np.float32)
+        sums = np.empty((n_halves, 1 + self._axial, _BAND_PX, n_x), np.float32)
+        weights = np.empty((n_halves, _BAND_PX, n_x), np.float32)
+        for start in range(0, n_y, _BAND_PX):
+            stop = min(start + _BAND_PX, n_y)
+            sums.fill(0)
+            weights.fill(0)
+            self._add(sums, weights, start, stop)
+            self._normalise(sums, weights, maps[:, start:stop])
+        return maps
+
+    def _add(self, sums: Map, weights: Map, start: int, stop: int) -> None:
+        while self._to_come and self._to_come[-1].start < stop:
+            self._reached.append(self._to_come.pop())
+        add = add_axial if self._axial else add_scalar
+        for strip in self._reached:
+            first, last = max(start - strip.start, 0), min(stop, strip.stop) - strip.start
+            add(
+                sums[strip.half],
+                weights[strip.half],
+                strip.values,
+                (max(strip.start - start, 0), strip.start_x, first),
+                strip.weight_y[first:last],
+                strip.weight_x,
+                strip.fraction,
+            )
+        self._reached = [strip for strip in self._reached if strip.stop > stop]
+
+    def _normalise(self, sums: Map, weights: Map, maps: Map) -> None:
+        normalise = normalise_axial if self._axial else normalise_scalar
+        if len(maps) > 1:
+            normalise(sums[0], weights[0], maps[1])
+            normalise(sums[1], weights[1], maps[2])
+            sums[0] += sums[1]
+            weights[0] += weights[1]
+        normalise(sums[0], weights[0], maps[0])
 
 
-def _components(tile: Floats, axial: bool) -> Floats:
-    values = np.asarray(tile, dtype=np.float32)
-    return np.stack(doubled(values)) if axial else values[None]
+class _Strip:
+    """A tile, read when it is first needed, as the kernels take it."""
 
+    def __init__(
+        self, placement: Placement, half: int, tiles: Mapping[int, Floats], tile: int
+    ) -> None:
+        self.half = half
+        self.start, self.stop = placement.where[0].start, placement.where[0].stop
+        self.start_x = placement.start_x
+        self.weight_y, self.weight_x = placement.weight_y, placement.weight_x
+        self.fraction = np.float32(placement.fraction_y), np.float32(placement.fraction_x)
+        self._tiles, self._tile = tiles, tile
 
-def _normalised(total: Map, weights: Map) -> Map:
-    covered = weights > 0
-    if total.shape[0] == 2:
-        mosaic = undoubled(total[0], total[1]).astype(np.float32)
-    else:
-        mosaic = total[0] / np.where(covered, weights, 1)
-    return np.where(covered, mosaic, np.float32(np.nan))
+    @cached_property
+    def values(self) -> Map:
+        """Map (Y, X) of the tile."""
+        return np.ascontiguousarray(self._tiles[self._tile], np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from octflow.core.axial import axis_difference
-from octflow.core.mosaic import Layout
+from octflow.core.mosaic import Layout, resampled
 from octflow.stages.stitch.blend import blend, blend_halves, checkerboard, seam_difference
 
 TILE = (6, 8)
@@ -104,3 +104,34 @@ def test_checkerboard_alternates_where_both_have_values():
     even, odd = np.zeros((1, 4), np.float32), np.ones((1, 4), np.float32)
     even[0, 0] = odd[0, 3] = np.nan
     assert checkerboard(even, odd, square_px=1).tolist() == [[1, 1, 0, 0]]
+
+
+def test_bands_leave_no_trace():
+    rng = np.random.default_rng(0)
+    layout = Layout({t: (9.3 * (t % 3), 41.7 * (t // 3)) for t in range(9)}, (60, 12), (18, 3))
+    found = {t: rng.uniform(0, 50, (60, 12)).astype(np.float32) for t in range(9)}
+    mosaic, weights = np.zeros((2, *layout.shape))
+    for tile, values in found.items():
+        placement = layout.placement(tile)
+        mosaic[placement.where] += placement.weight * resampled(values, placement)
+        weights[placement.where] += placement.weight
+    covered = weights > 0
+    assert mosaic.shape[0] > 4 * 32
+    np.testing.assert_allclose(
+        blend(layout, found)[covered], mosaic[covered] / weights[covered], rtol=1e-5
+    )
+
+
+def test_each_tile_is_read_once_in_the_order_of_y():
+    class Counted(dict):
+        read = ()
+
+        def __getitem__(self, tile):
+            self.read = (*self.read, tile)
+            return np.full((40, 8), float(tile), np.float32)
+
+    tiles = Counted(dict.fromkeys(range(12)))
+    layout = Layout({t: (6.0 * (t % 2), 30.0 * (t // 2)) for t in tiles}, (40, 8), (10, 2))
+    blend(layout, tiles)
+    assert sorted(tiles.read) == list(range(12))
+    assert [tile // 2 for tile in tiles.read] == sorted(tile // 2 for tile in tiles)
