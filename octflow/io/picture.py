@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from octflow.core.axial import wrap_axis
 from octflow.core.names import AXIAL
 from octflow.io.atomic import replacing
 
@@ -42,7 +46,14 @@ UNITS = {
 }
 """Units as printed beside colour bars."""
 
+LONGEST_JPEG_PX = 65500
+"""What the libraries that write and read JPEG take along an axis."""
+
 _MAX_PANEL_PX = 1500
+_JPEG_QUALITY = 92
+_CYCLIC = "cet_CET_C6"
+_BAND_PX = 64
+"""Lines coloured at a time: what is in between stays in the caches."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +65,28 @@ class Panel:
     unit: str = ""
     window: tuple[float, float] | None = None
     colours: str = "gray"
+    turning: int = 0
+    """Axes are drawn as a key: they count counter-clockwise from x (1), or clockwise (-1)."""
+    every: int = 1
+    """The array holds every second, third, ... pixel of the map."""
 
 
-def panel_of(modality: str, array: NDArray, title: str = "") -> Panel:
-    """Show a modality as it is always shown: its window, unit and colours."""
+def panel_of(
+    modality: str, array: NDArray, title: str = "", *, window: tuple[float, float] | None = None
+) -> Panel:
+    """Show a modality as it is always shown: its window, unit and colours.
+
+    A large map is thinned at once, so that it need not be kept until the sheet is drawn.
+    """
+    every = _every(array, _MAX_PANEL_PX)
     return Panel(
         title or modality,
-        array,
+        array[::every, ::every].copy(),
         UNITS.get(modality, ""),
-        window_of(modality, array),
+        window or window_of(modality, array),
         colours_of(modality),
+        1 if modality == "ori" else 0,
+        every,
     )
 
 
@@ -81,30 +104,84 @@ def window_of(modality: str, array: NDArray) -> tuple[float, float]:
 def colours_of(modality: str) -> str:
     """Name the colour map of a modality: cyclic for axis angles."""
     if modality in AXIAL:
-        return "hsv"
+        return _CYCLIC
     return "viridis" if modality in {"ret", "R3D", "biref", "surf", "mus"} else "gray"
 
 
 def coloured(array: NDArray, window: tuple[float, float], colours: str) -> NDArray[np.uint8]:
     """Colour a map (Y, X) as RGB (Y, X, 3); where there is no value, black."""
-    low, high = window
-    scaled = np.clip((array - low) / (high - low), 0, 1)
-    rgb = mpl.colormaps[colours](np.nan_to_num(scaled))[..., :3]
-    rgb[~np.isfinite(array)] = 0
-    levels: NDArray[np.uint8] = np.rint(255 * rgb).astype(np.uint8)
-    return levels
+    table = _table(colours)
+    rgb = np.empty((*array.shape, 3), np.uint8)
+    for start in range(0, len(array), _BAND_PX):
+        band = slice(start, start + _BAND_PX)
+        np.take(table, _levels(array[band], window), axis=0, out=rgb[band], mode="clip")
+    return rgb
 
 
-def write_preview(path: Path, modality: str, array: NDArray) -> None:
-    """Write a map (Y, X) as a picture of the same size in the colours of its modality."""
-    rgb = coloured(array, window_of(modality, array), colours_of(modality))
-    write_picture(path, rgb)
+def write_preview(
+    path: Path,
+    modality: str,
+    array: NDArray,
+    *,
+    pixel_size_um: tuple[float, float] | None = None,
+    window: tuple[float, float] | None = None,
+    longest_px: int = LONGEST_JPEG_PX,
+) -> None:
+    """Write a map (Y, X) as a picture in the colours of its modality.
+
+    Parameters
+    ----------
+    path : Path
+        JPEG or PNG.
+    modality : str
+        Decides window and colours.
+    array : (Y, X) array
+        The map; where it has no value the picture is black.
+    pixel_size_um : (2,) floats, optional
+        Size (x, y), written as the resolution.
+    window : (2,) floats, optional
+        Shown as the first and the last colour, in place of the window of the modality.
+    longest_px : int
+        A larger map is shown by every second of its pixels, every third, ...
+    """
+    every = _every(array, longest_px)
+    shown, colours = array[::every, ::every], colours_of(modality)
+    rgb = coloured(shown, window or window_of(modality, array), colours)
+    dpi = None if pixel_size_um is None else tuple(25400 / (every * s) for s in pixel_size_um)
+    write_picture(path, rgb[..., 0] if colours == "gray" else rgb, dpi=dpi)
 
 
-def write_picture(path: Path, rgb: NDArray[np.uint8]) -> None:
+def write_picture(
+    path: Path, rgb: NDArray[np.uint8], *, dpi: tuple[float, ...] | None = None
+) -> None:
     """Write RGB (Y, X, 3), or grey (Y, X), as JPEG or PNG by the suffix."""
+    options: dict[str, Any] = {} if dpi is None else {"dpi": dpi}
     with replacing(path) as part:
-        Image.fromarray(rgb).save(part, quality=92)
+        Image.fromarray(rgb).save(part, quality=_JPEG_QUALITY, **options)
+
+
+def _levels(array: NDArray, window: tuple[float, float]) -> NDArray[np.uint16]:
+    """Return the place of every value in a table of 256 colours, 256 where there is none."""
+    low, high = window
+    scaled = (np.asarray(array, np.float32) - np.float32(low)) * np.float32(256 / (high - low))
+    there = np.isfinite(scaled)
+    return np.where(there, np.clip(scaled, 0, 255), np.float32(256)).astype(np.uint16)
+
+
+def _table(colours: str) -> NDArray[np.uint8]:
+    """Return 256 colours, and black."""
+    rgb = _colour_map(colours)(np.arange(256))[:, :3]
+    return np.vstack([np.rint(255 * rgb), np.zeros(3)]).astype(np.uint8)
+
+
+def _colour_map(name: str) -> Colormap:
+    if name == _CYCLIC:
+        import colorcet  # noqa: F401 - it tells matplotlib its maps
+    return mpl.colormaps[name]
+
+
+def _every(array: NDArray, longest_px: int) -> int:
+    return max(1, -(-max(array.shape[:2]) // longest_px))
 
 
 def write_sheet(path: Path, panels: Sequence[Panel], *, title: str, across: int = 3) -> None:
@@ -140,15 +217,42 @@ def write_figure(path: Path, figure: Figure) -> None:
         figure.savefig(part, dpi=110, format=path.suffix.lstrip("."))
 
 
-def _draw(figure: Figure, axis: mpl.axes.Axes, panel: Panel) -> None:
-    every = max(1, -(-max(panel.array.shape[:2]) // _MAX_PANEL_PX))
+def _draw(figure: Figure, axis: Axes, panel: Panel) -> None:
+    every = _every(panel.array, _MAX_PANEL_PX)
     shown = panel.array[::every, ::every]
     low, high = panel.window or window_of("", shown)
-    extent = (-0.5, panel.array.shape[1] - 0.5, panel.array.shape[0] - 0.5, -0.5)
-    drawn = axis.imshow(shown, vmin=low, vmax=high, cmap=panel.colours, extent=extent)
+    n_y, n_x = (panel.every * size - 0.5 for size in panel.array.shape[:2])
+    colours, extent = _colour_map(panel.colours), (-0.5, n_x, n_y, -0.5)
+    drawn = axis.imshow(shown, vmin=low, vmax=high, cmap=colours, extent=extent)
     axis.set_title(panel.title, fontsize=10)
     axis.tick_params(labelsize=7)
+    if panel.turning:
+        key = axis.inset_axes((0.01, 0.01, 0.18, 0.18))
+        key.imshow(axis_key(panel.turning))
+        key.axis("off")
     if panel.array.ndim == 2:
         bar = figure.colorbar(drawn, ax=axis, shrink=0.8)
         bar.ax.tick_params(labelsize=7)
         bar.set_label(panel.unit, fontsize=8)
+
+
+def axis_key(turning: int, *, n_px: int = 101) -> NDArray[np.uint8]:
+    """Draw a disc whose every line through the centre has the colour of the axis along it.
+
+    Parameters
+    ----------
+    turning : {1, -1}
+        Axis angles count counter-clockwise from x, as those of the instrument, or clockwise.
+    n_px : int
+        Size of the picture.
+
+    Returns
+    -------
+    disc : (Y, X, 4) uint8 array
+        RGB and opacity, y growing downwards.
+    """
+    x = np.linspace(-1, 1, n_px, dtype=np.float32)
+    y = turning * -x[:, None]
+    disc = coloured(wrap_axis(np.rad2deg(np.arctan2(y, x))), WINDOWS["ori"], _CYCLIC)
+    opacity = np.where(x**2 + y**2 <= 1, 255, 0).astype(np.uint8)
+    return np.dstack([disc, opacity])

@@ -1,7 +1,7 @@
 """What stage register writes for a slice."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,8 @@ def write_overview(
 ) -> None:
     """Draw the sheet: overlays before and after, checkerboard, birefringence, axes, misfit."""
     fixed = views[0]
-    panels = [panel_of("ori", np.where(fixed.valid, fixed.axis_deg, np.nan), "azimuth, fixed")]
+    azimuth = panel_of("ori", np.where(fixed.valid, fixed.axis_deg, np.nan), "azimuth, fixed")
+    panels = [replace(azimuth, turning=-1)]
     for one in placed:
         name = one.view.name
         panels += [
@@ -154,7 +155,7 @@ def write_overview(
         angles, value = angles_of(field), brightness(field.birefringence, (0, 1.2e-3))
         panels += [
             panel_of("biref", field.birefringence, "birefringence, true"),
-            panel_of("ori", np.rad2deg(angles.inclination), "inclination"),
+            replace(panel_of("ori", np.rad2deg(angles.inclination), "inclination"), turning=0),
             Panel("axis: x red, y green, z blue", component_rgb(field.axis, value)),
             Panel("misfit of the views", field.misfit, "√Δn", None, "viridis"),
         ]
