@@ -75,7 +75,7 @@ def test_inputs_of_records_are_the_ids_of_records(demo):
 @pytest.mark.parametrize("modality", ENFACE)
 def test_stitched_maps_have_the_true_pixel_size_in_every_format(project, modality):
     stem = project / "mosaic-001" / "stitched" / f"mosaic_001_{modality}"
-    image = nib.load(f"{stem}.nii.gz")
+    image = nib.load(f"{stem}.nii")
     assert image.header.get_zooms()[:2] == pytest.approx((0.01, 0.01))
     assert image.header.get_xyzt_units()[0] == "mm"
     with Image.open(f"{stem}.jpg") as picture:

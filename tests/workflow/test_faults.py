@@ -80,7 +80,7 @@ def test_the_mosaic_is_there_with_a_hole(faulty, mosaic, holes, monkeypatch):
     lacking = {t.tile for t in (*record.tiles.failed, *record.tiles.missing)}
     assert lacking == holes
     whole, holed = (
-        np.isfinite(read_nifti(Path(f"mosaic-{m:03d}/stitched/mosaic_{m:03d}_aip.nii.gz"))).sum()
+        np.isfinite(read_nifti(Path(f"mosaic-{m:03d}/stitched/mosaic_{m:03d}_aip.nii"))).sum()
         for m in (mosaic - 2, mosaic)
     )
     assert 0 < holed < 0.8 * whole

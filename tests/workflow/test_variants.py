@@ -49,7 +49,7 @@ SECOND_COLUMN = {"first_slice": 2, "last_slice": 2, "grid_size_x": 1, "first_col
 def maps_of(folder, mosaic=1):
     """Stitched maps by modality."""
     record = read_record(folder / "project" / STITCHED.format(mosaic, mosaic))
-    files = [p for p in record.outputs if p.path.endswith(".nii.gz")]
+    files = [p for p in record.outputs if p.path.endswith((".nii", ".nii.gz"))]
     return {p.role: read_nifti(folder / "project" / p.path) for p in files}
 
 

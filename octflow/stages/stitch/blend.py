@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.core.axial import axis_difference
 from octflow.core.mosaic import Floats, Layout, Placement
 from octflow.stages.stitch.kernels import add_axial, add_scalar, normalise_axial, normalise_scalar
 
@@ -74,21 +73,6 @@ def blend_halves(
     """
     half_of = {tile: sum(grid[tile]) % 2 for tile in tiles}
     return Blended(*_Bands(layout, tiles, half_of, axial).maps(3))
-
-
-def seam_difference(even: Map, odd: Map, *, axial: bool = False) -> Map:
-    """Return the difference of neighbouring tiles where they overlap, NaN elsewhere."""
-    return (axis_difference(even, odd) if axial else even - odd).astype(np.float32)
-
-
-def checkerboard(even: Map, odd: Map, *, square_px: int = 8) -> Map:
-    """Take alternate squares from the one and the other half where both have values.
-
-    Structures that run through the squares unbroken are well aligned.
-    """
-    y, x = np.arange(even.shape[0])[:, None], np.arange(even.shape[1])
-    first = (y // square_px + x // square_px) % 2 == 0
-    return np.where(np.isnan(odd) | (first & ~np.isnan(even)), even, odd)
 
 
 class _Bands:

@@ -1,26 +1,24 @@
 """Stage stitch, file to file: maps of tiles to coordinates, and to mosaics."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
-from octflow.core.names import AXIAL, mosaic_name, tile_name
+from octflow.core.names import AXIAL, tile_name
 from octflow.core.record import Outcome, Product
-from octflow.io.nifti import write_nifti
-from octflow.io.picture import panel_of, write_preview, write_sheet
+from octflow.io.picture import panel_of, write_sheet
 from octflow.io.records import checked, listed, product, read_record
-from octflow.io.tiff import write_tiff
 from octflow.io.tileconfig import TilePosition, write_tileconfig
 from octflow.io.tilemap import Tilemap, read_tilemap, write_tilemap
 from octflow.io.tiles import TileMaps, hole_warnings, mosaic_of, tile_fates
 from octflow.stages.stitch import report
-from octflow.stages.stitch.blend import Map, blend_halves
+from octflow.stages.stitch.blend import blend_halves
 from octflow.stages.stitch.coordinates import find_positions
 from octflow.stages.stitch.mask import tissue_mask
+from octflow.stages.stitch.products import Shelf
+from octflow.stages.stitch.seams import find_seams
 from octflow.stages.stitch.settings import StitchSettings
 
 
@@ -132,24 +130,32 @@ def stitch_enface(
     maps = {m: TileMaps(processed, [m], shape, among=tilemap.positions_px) for m in wanted}
     x_mm, y_mm, z_mm = instrument.voxel_size_mm
     size_mm = (x_mm, y_mm, maps["aip"].voxel_z_mm or z_mm)
-    shelf = _Shelf(folder, mosaic_of(processed), size_mm, settings)
+    shelf = Shelf(folder, mosaic_of(processed), size_mm, settings)
 
-    aip = blend_halves(layout, maps["aip"], tilemap.grid)
-    mask = tissue_mask(aip.whole, illumination.mask_threshold_db)
     reached = layout.counted(maps["aip"])
-    numbers = report.coverage_numbers(reached, layout.counted(tilemap.grid), mask)
-    panels = report.seam_panels(aip, mask, reached)
-    outputs = shelf.write_mask(mask)
+    reachable = layout.counted(tilemap.grid)
+    numbers: report.Numbers = {}
+    outputs, panels = [], []
     for modality, source in maps.items():
         axial = modality in AXIAL
-        blended = aip
-        if modality != "aip":
-            blended = blend_halves(layout, source, tilemap.grid, axial=axial)
-        numbers |= report.seam_number(modality, blended, mask)
+        blended = blend_halves(layout, source, tilemap.grid, axial=axial)
+        if modality == "aip":
+            missing = (reachable > 0) & (reached == 0)
+            mask = tissue_mask(blended.whole, illumination.mask_threshold_db, missing=missing)
+            judged = (mask > 0) & (reached == 2)
+            outputs += shelf.write_mask(mask)
+            numbers |= report.coverage_numbers(reached, reachable, mask)
+        seams = find_seams(layout, tilemap.grid, blended, judged, axial=axial)
+        numbers |= report.seam_numbers(modality, seams)
+        if modality == "aip":
+            panels += report.seam_panels(blended, mask, reached, tilemap.grid, seams)
         if modality in settings.modalities:
-            written, shown = shelf.write_map(modality, blended.whole, mask)
-            outputs += written
-            panels.append(panel_of(modality, shown))
+            shown = blended.whole
+            if modality in settings.mask_outputs:
+                np.copyto(shown, np.float32(np.nan), where=mask == 0)
+            outputs += shelf.write_map(modality, shown)
+            panels.append(panel_of(modality, shown, window=settings.window_of(modality)))
+        del blended
 
     title = f"Mosaic {shelf.mosaic}, illumination {illumination.name}"
     write_sheet(overview, panels, title=title, across=4)
@@ -163,45 +169,6 @@ def stitch_enface(
         gates=gates,
         warnings=[*hole_warnings(tiles), *report.gate_warnings(gates)],
     )
-
-
-@dataclass(frozen=True)
-class _Shelf:
-    """Writes the maps of one mosaic: NIfTI, and beside it pictures."""
-
-    folder: Path
-    mosaic: int
-    voxel_size_mm: tuple[float, float, float]
-    settings: StitchSettings
-
-    def write_map(
-        self, modality: str, whole: Map, mask: NDArray[np.uint8]
-    ) -> tuple[list[Product], Map]:
-        """Write one modality, empty outside the tissue where asked; return it as written."""
-        masked = modality in self.settings.mask_outputs
-        shown = np.where(mask > 0, whole, np.float32(np.nan)) if masked else whole
-        written = self._write_nifti(modality, shown)
-        if self.settings.previews:
-            jpeg, tiff = self._path(modality, ".jpg"), self._path(modality, ".tiff")
-            write_preview(jpeg, modality, shown)
-            x_mm, y_mm, _ = self.voxel_size_mm
-            write_tiff(tiff, shown, pixel_size_um=(1000 * x_mm, 1000 * y_mm))
-            written += [product(jpeg, f"{modality}_jpeg"), product(tiff, f"{modality}_tiff")]
-        return written, shown
-
-    def write_mask(self, mask: NDArray[np.uint8]) -> list[Product]:
-        """Write the tissue mask."""
-        jpeg = self._path("mask", ".jpg")
-        write_preview(jpeg, "mask", mask)
-        return [*self._write_nifti("mask", mask), product(jpeg, "mask_jpeg")]
-
-    def _write_nifti(self, name: str, array: NDArray) -> list[Product]:
-        path = self._path(name, ".nii.gz")
-        write_nifti(path, array, voxel_size_mm=self.voxel_size_mm)
-        return [product(path, name)]
-
-    def _path(self, name: str, suffix: str) -> Path:
-        return self.folder / mosaic_name(self.mosaic, name, suffix)
 
 
 def _write_configurations(

@@ -1,23 +1,37 @@
 """Pictures of a grid of tiles: one field per tile and one per link."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from octflow.core.mosaic import Grid
-from octflow.stages.stitch.links import Link
 
 
-def link_map(grid: Grid, links: Sequence[Link], values: Sequence[float]) -> NDArray[np.float32]:
+class Pair(Protocol):
+    """Two neighbours: a link, a seam."""
+
+    @property
+    def first(self) -> int:
+        """Tile with the smaller grid coordinate."""
+        ...
+
+    @property
+    def second(self) -> int:
+        """Its neighbour."""
+        ...
+
+
+def link_map(grid: Grid, links: Sequence[Pair], values: Sequence[float]) -> NDArray[np.float32]:
     """Draw a number of every link between the fields of its two tiles.
 
     Parameters
     ----------
     grid : mapping of int to (grid_x, grid_y)
         All tiles.
-    links : sequence of Link
-        Links to be drawn.
+    links : sequence of Pair
+        Links, or seams, to be drawn.
     values : sequence of float
         One number per link.
 

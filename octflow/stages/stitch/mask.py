@@ -6,7 +6,11 @@ from scipy import ndimage
 
 
 def tissue_mask(
-    aip_db: NDArray[np.float32], threshold_db: float, *, sigma_px: float = 1.0
+    aip_db: NDArray[np.float32],
+    threshold_db: float,
+    *,
+    sigma_px: float = 1.0,
+    missing: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """Find the tissue in a stitched intensity map.
 
@@ -18,6 +22,9 @@ def tissue_mask(
         Intensity above which a pixel belongs to tissue.
     sigma_px : float
         Gaussian smoothing beforehand, over the pixels that have a value.
+    missing : (Y, X) bool array, optional
+        Pixels of tiles that are not there. They connect what lies on both sides: a missing column
+        may run through the tissue.
 
     Returns
     -------
@@ -32,12 +39,23 @@ def tissue_mask(
     25
     """
     covered = np.isfinite(aip_db)
-    share = ndimage.gaussian_filter(covered.astype(np.float32), sigma_px)
-    smooth = ndimage.gaussian_filter(np.where(covered, aip_db, 0), sigma_px)
-    above = covered & (smooth > threshold_db * share)
-    parts, count = ndimage.label(above)
-    if count == 0:
+    # Zeros where nothing is known weigh in on neither side: no division by what is covered.
+    above_db = np.where(covered, aip_db - np.float32(threshold_db), np.float32(0))
+    above = covered & (ndimage.gaussian_filter(above_db, sigma_px) > 0)
+    del above_db
+    if not above.any():
         return np.zeros(aip_db.shape, np.uint8)
-    largest = np.argmax(np.bincount(parts.ravel())[1:]) + 1
-    filled = ndimage.binary_fill_holes(parts == largest)
-    return (filled & covered).astype(np.uint8)
+    parts, _ = ndimage.label(above if missing is None else above | missing)
+    above &= parts == np.argmax(np.bincount(parts[above]))
+    del parts
+    return (_filled(above) & covered).astype(np.uint8)
+
+
+def _filled(shape: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill the holes: what is not connected with the rim of the picture."""
+    parts, count = ndimage.label(~shape)
+    inside = np.ones(count + 1, bool)
+    for rim in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
+        inside[rim[rim > 0]] = False
+    filled: NDArray[np.bool_] = inside[parts]
+    return filled

@@ -1,19 +1,25 @@
 """What records and pictures tell of coordinates and mosaics."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from octflow.core.mosaic import Grid
-from octflow.core.names import AXIAL
 from octflow.core.record import Gate
 from octflow.io.picture import UNITS, Panel, panel_of
-from octflow.stages.stitch.blend import Blended, checkerboard, seam_difference
+from octflow.stages.stitch.blend import Blended
 from octflow.stages.stitch.grid_maps import link_map, tile_map
+from octflow.stages.stitch.seams import Seam, checkerboard, seam_difference, seam_rms
 from octflow.stages.stitch.settings import StitchSettings
 from octflow.stages.stitch.solve import Solution
 
 Numbers = dict[str, float | int | str | None]
 
+_WORST = 3
+"""Seams that are named."""
+_SQUARES = 190
+"""Squares of a checkerboard along the longer side: they are still seen when it is thinned."""
 _SUFFIXES = {"dB": "_db", "deg": "_deg", "px": "_px", "1/mm": "_per_mm"}
 
 
@@ -78,22 +84,36 @@ def link_panels(solution: Solution, grid: Grid, aip: Blended) -> list[Panel]:
     ]
 
 
-def seam_panels(aip: Blended, mask: NDArray[np.uint8], reached: NDArray[np.uint8]) -> list[Panel]:
+def seam_panels(
+    aip: Blended, mask: NDArray[np.uint8], reached: NDArray[np.uint8], grid: Grid, seams: list[Seam]
+) -> list[Panel]:
     """Show the tissue, the tiles, and how well neighbours agree in intensity."""
+    ratios = link_map(grid, seams, [seam.ratio for seam in seams])
     return [
-        Panel("mask", mask, "", (0, 1)),
-        Panel("tiles per pixel", reached, "", (0, 4), "viridis"),
+        panel_of("mask", mask),
+        panel_of("", reached, "tiles per pixel", window=(0, 4)),
         *overlap_panels(aip),
+        Panel("aip, difference of neighbours / median", ratios, "", (0, 3), "magma"),
+        *(_seam_panel(aip, seam) for seam in seams[:1]),
     ]
 
 
 def overlap_panels(aip: Blended) -> list[Panel]:
     """Show how well neighbouring tiles agree in intensity where they overlap."""
-    difference = seam_difference(aip.even, aip.odd)
+    square_px = max(8, max(aip.whole.shape) // _SQUARES)
+    board = checkerboard(aip.even, aip.odd, square_px=square_px)
+    difference = panel_of("", seam_difference(aip.even, aip.odd), window=(-6, 6))
     return [
-        panel_of("aip", checkerboard(aip.even, aip.odd), "aip, tiles alternating in overlaps"),
-        Panel("aip, difference in overlaps", difference, "dB", (-6, 6), "coolwarm"),
+        panel_of("aip", board, "aip, tiles alternating in overlaps"),
+        replace(difference, title="aip, difference in overlaps", unit="dB", colours="coolwarm"),
     ]
+
+
+def _seam_panel(aip: Blended, seam: Seam) -> Panel:
+    """Show two neighbours pixel by pixel in alternate squares, with some surroundings."""
+    y, x = (slice(max(0, part.start - 32), part.stop + 32) for part in seam.where)
+    board = checkerboard(aip.even[y, x], aip.odd[y, x])
+    return panel_of("aip", board, f"aip, worst seam: tiles {seam.first}, {seam.second}")
 
 
 def coverage_numbers(
@@ -112,12 +132,18 @@ def coverage_numbers(
     return {"coverage_fraction": float(covered), "tissue_fraction": float(mask.mean())}
 
 
-def seam_number(modality: str, blended: Blended, mask: NDArray[np.uint8]) -> Numbers:
-    """Measure the root mean square difference of neighbours where they overlap over tissue."""
-    difference = seam_difference(blended.even, blended.odd, axial=modality in AXIAL)
-    values = difference[np.isfinite(difference) & (mask > 0)]
-    name = f"seam_rms_{modality}{_SUFFIXES.get(UNITS.get(modality, ''), '')}"
-    return {name: float(np.sqrt(np.mean(values**2))) if values.size else None}
+def seam_numbers(modality: str, seams: list[Seam]) -> Numbers:
+    """Measure how much neighbours differ over tissue, and name those that differ most."""
+    unit = _SUFFIXES.get(UNITS.get(modality, ""), "")
+    return {
+        f"seam_rms_{modality}{unit}": seam_rms(seams),
+        f"seam_worst_ratio_{modality}": seams[0].ratio if seams else None,
+        f"seams_worst_{modality}": "; ".join(map(_named, seams[:_WORST])) or None,
+    }
+
+
+def _named(seam: Seam) -> str:
+    return f"tiles {seam.first}, {seam.second}: {seam.ratio:.1f} times the median"
 
 
 def _lattice_deviations(solution: Solution, grid: Grid) -> tuple[dict[int, float], ...]:

@@ -2,11 +2,12 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from octflow.core.settings import Settings
 
 Modality = Literal["aip", "mip", "ret", "ori", "biref", "surf", "mus"]
+Windows = dict[Modality, tuple[float, float]]
 
 
 class StitchSettings(Settings):
@@ -36,5 +37,25 @@ class StitchSettings(Settings):
     """Part of the mosaic that should have tiles, below which the record warns."""
     min_tissue_fraction: float = Field(0.01, ge=0, le=1)
     """Part of the mosaic that should be tissue, below which the record warns."""
+    compress: bool = False
+    """Gzip the stitched maps; they become a fifth smaller and take several times as long."""
     previews: bool = True
     """Write a JPEG and a TIFF beside every stitched map."""
+    windows: Windows = Field({})
+    """Values shown as the first and the last colour, by map; each map has a default."""
+    preview_px: int = Field(65500, ge=256, le=65500)
+    """Longest side of a JPEG; larger maps are shown by every second pixel, every third, ..."""
+    tiff_holes: Literal["nan", "zero"] = "nan"
+    """What TIFFs hold where there is no tile or no tissue; NIfTI maps always hold NaN."""
+
+    @field_validator("windows")
+    @classmethod
+    def _rising(cls, windows: Windows) -> Windows:
+        for modality, (low, high) in windows.items():
+            if not low < high:
+                raise ValueError(f"{modality}: found {low} to {high}, expected a rising window")
+        return windows
+
+    def window_of(self, modality: str) -> tuple[float, float] | None:
+        """Return the window that was asked for, if any."""
+        return next((window for name, window in self.windows.items() if name == modality), None)

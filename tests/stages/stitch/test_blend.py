@@ -5,7 +5,7 @@ import pytest
 
 from octflow.core.axial import axis_difference
 from octflow.core.mosaic import Layout, resampled
-from octflow.stages.stitch.blend import blend, blend_halves, checkerboard, seam_difference
+from octflow.stages.stitch.blend import blend, blend_halves
 
 TILE = (6, 8)
 POSITIONS = {1: (0.0, 0.0), 2: (5.3, 0.4), 3: (0.2, 3.75)}
@@ -92,18 +92,6 @@ def test_halves_hold_every_other_tile():
     np.testing.assert_array_equal(blended.even, blend(LAYOUT, {1: tiles()[1]}))
     np.testing.assert_array_equal(blended.odd, blend(LAYOUT, {t: tiles()[t] for t in (2, 3)}))
     np.testing.assert_allclose(blended.whole, blend(LAYOUT, tiles()), rtol=1e-5)
-
-
-def test_difference_in_overlaps_is_axial_for_axes():
-    even, odd = np.array([[80, np.nan]], np.float32), np.array([[-80, 5]], np.float32)
-    assert seam_difference(even, odd, axial=True)[0, 0] == pytest.approx(-20)
-    assert np.isnan(seam_difference(even, odd)[0, 1])
-
-
-def test_checkerboard_alternates_where_both_have_values():
-    even, odd = np.zeros((1, 4), np.float32), np.ones((1, 4), np.float32)
-    even[0, 0] = odd[0, 3] = np.nan
-    assert checkerboard(even, odd, square_px=1).tolist() == [[1, 1, 0, 0]]
 
 
 def test_bands_leave_no_trace():

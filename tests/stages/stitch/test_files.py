@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from pydantic import ValidationError
 
-from octflow.core.errors import EstimateError
+from octflow.core.errors import DataError, EstimateError
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
+from octflow.core.mosaic import resampled
 from octflow.core.names import tile_name
 from octflow.core.record import TileFailure, Tiles
 from octflow.io.nifti import read_nifti, read_voxel_size_mm, write_nifti
@@ -155,7 +157,60 @@ def test_headers_carry_the_true_pixel_size(stitched):
     assert read_voxel_size_mm(path_of(stitched, "ori")) == pytest.approx((0.012, 0.01, 0.2))
     image = nib.load(path_of(stitched, "mask"))
     assert image.get_data_dtype() == np.uint8
-    np.testing.assert_allclose(np.diag(image.affine), (0.012, 0.01, 0.2, 1))
+    np.testing.assert_allclose(image.affine, np.diag([0.012, 0.01, 0.2, 1]), atol=1e-9)
+    assert image.header.get_xyzt_units()[0] == "mm"
+    assert nib.aff2axcodes(image.affine) == ("R", "A", "S")
+
+
+def test_pictures_carry_the_true_pixel_size(stitched):
+    with tifffile.TiffFile(path_of(stitched, "ori_tiff")) as file:
+        x, y = (file.pages[0].tags[f"{axis}Resolution"].value for axis in "XY")
+    assert (x[1] / x[0], y[1] / y[0]) == pytest.approx((12, 10))
+    with Image.open(path_of(stitched, "ori_jpeg")) as picture:
+        assert picture.info["dpi"] == (round(25400 / 12), 2540)
+
+
+def test_pixels_of_the_maps_lie_where_the_coordinates_say(project, stitched):
+    tilemap = read_tilemap(project[0] / "found" / "tilemap-normal.j2")
+    layout = tilemap.layout((64, 64))
+    image = nib.load(path_of(stitched, "aip"))
+    placement = layout.placement(1)
+    alone = resampled(project[2].tiles[1], placement)[20:40, 20:40]
+    y, x = (part.start + 20 for part in placement.where)
+    found = np.asarray(image.dataobj)[x : x + 20, y : y + 20, 0].T
+    np.testing.assert_allclose(found, alone, rtol=1e-5)
+    assert image.shape[:2] == layout.shape[::-1]
+
+
+def test_worst_seams_are_named_and_measured(stitched):
+    assert stitched.qc["seams_worst_aip"].count("tiles ") == 3
+    assert 1 < stitched.qc["seam_worst_ratio_aip"] < 2
+    # Two tiles with noise of 1 dB each; placement smooths it, and the speckle of each its own way.
+    assert 1 < stitched.qc["seam_rms_aip_db"] < 1.8
+    assert stitched.qc["seam_rms_ori_deg"] < 0.05
+
+
+def test_formats_follow_the_settings(project, found, tmp_path):
+    options = {"compress": True, "tiff_holes": "zero", "preview_px": 256, "modalities": ["ret"]}
+    outcome = stitch(project, tmp_path, found, windows={"ret": (0, 30)}, **options)
+    assert path_of(outcome, "ret").name == "mosaic_001_ret.nii.gz"
+    ret = read_nifti(path_of(outcome, "ret"))
+    assert np.isnan(ret).any()
+    np.testing.assert_array_equal(tifffile.imread(path_of(outcome, "ret_tiff")), np.nan_to_num(ret))
+    with Image.open(path_of(outcome, "ret_jpeg")) as picture:
+        inside = np.asarray(picture)[16:32, 16:32].reshape(-1, 3).mean(axis=0)
+    np.testing.assert_allclose(inside, (253, 231, 37), atol=4)  # the bright end of viridis
+
+
+def test_previews_can_be_left_out(project, found, tmp_path):
+    outcome = stitch(project, tmp_path, found, previews=False)
+    pictures = {p.role for p in outcome.outputs if p.role.endswith(("_jpeg", "_tiff"))}
+    assert pictures == {"mask_jpeg"}
+
+
+def test_a_window_that_does_not_rise_is_refused():
+    with pytest.raises(ValidationError, match=r"aip: found 80.0 to 50.0, expected a rising window"):
+        StitchSettings(windows={"aip": (80, 50)})
 
 
 def test_failed_tile_leaves_a_hole_and_is_named_with_its_reason(project, stitched):
@@ -193,5 +248,70 @@ def test_mosaic_of_which_nothing_was_processed_is_a_hole(project, found, tmp_pat
     assert np.isnan(read_nifti(path_of(outcome, "aip"))).all()
 
 
+HOLES = {
+    "first column": {1, 2, 3},
+    "inner column": {4, 5, 6},
+    "last column": {10, 11, 12},
+    "all but one": set(range(1, 13)) - {8},
+}
+
+
+@pytest.fixture(scope="module", params=HOLES.values(), ids=HOLES)
+def holed(request, project, found, tmp_path_factory):
+    """The mosaic without some tiles; a batch without any has failed and left no flag."""
+    folder = tmp_path_factory.mktemp("holed")
+    flags = []
+    for batch in range(4):
+        ids = set(range(3 * batch + 1, 3 * batch + 4))
+        if there := ids - request.param:
+            flags.append(folder / f"batch-{batch + 1:03d}.processed")
+            write_batch(folder, flags[-1], {t: project[2].tiles[t] for t in there}, ids - there)
+    part = (folder, flags, project[2])
+    return request.param, part, stitch(part, folder, found)
+
+
+def test_missing_columns_are_holes_that_are_told(holed, project):
+    missing, _, outcome = holed
+    assert {hole.tile for hole in outcome.tiles.missing} == missing
+    assert outcome.warnings[0].startswith(f"{len(missing)} of 12 tiles are holes: ")
+    assert outcome.warnings[1].startswith("coverage_fraction: found 0.")
+    assert {g.name: g.verdict for g in outcome.gates}["coverage_fraction"] == "warn"
+
+
+def test_missing_columns_change_nothing_beside_them(holed, project, found):
+    missing, _, outcome = holed
+    layout = read_tilemap(project[0] / "found" / "tilemap-normal.j2").layout((64, 64))
+    ret, mip = (read_nifti(path_of(outcome, role)) for role in ("ret", "mip"))
+    reached = layout.counted(set(range(1, 13)) - missing) > 0
+    assert np.isnan(ret[~reached]).all()
+    assert outcome.qc["coverage_fraction"] == pytest.approx(
+        reached.sum() / (layout.counted(range(1, 13)) > 0).sum()
+    )
+    assert np.nanmax(np.abs(ret - 30)) < 1e-3
+    assert np.isfinite(mip).sum() > 0.9 * reached.sum()
+
+
+def test_coordinates_are_found_beside_missing_columns(holed, tmp_path, position_errors):
+    missing, project, _ = holed
+    if len(missing) > 3:
+        with pytest.raises(EstimateError, match="found no trusted link among 0"):
+            find(project, tmp_path)
+        return
+    outcome = find(project, tmp_path)
+    tilemap = read_tilemap(tmp_path / "tilemap-normal.j2")
+    assert set(tilemap.positions_px) == set(range(1, 13))
+    assert outcome.warnings[0].startswith("3 of 12 tiles are holes: ")
+
+
+def test_a_corrupt_map_of_a_tile_is_named_with_what_was_expected(project, found, tmp_path):
+    flag = tmp_path / "batch-001.processed"
+    write_batch(tmp_path, flag, {t: project[2].tiles[t] for t in (1, 2, 3)})
+    path = tmp_path / tile_name(1, 2, "ret")
+    path.write_bytes(path.read_bytes()[:-100])
+    size = 352 + 4 * 64 * 64
+    with pytest.raises(DataError, match=f"0002_ret.nii: found {size - 100} bytes, expected {size}"):
+        stitch((tmp_path, [flag, *project[1][1:]], project[2]), tmp_path, found)
+
+
 def test_products_are_listed_relative_to_where_they_lie(stitched):
-    assert json.loads(stitched.model_dump_json())["outputs"][0]["path"].endswith("mask.nii.gz")
+    assert json.loads(stitched.model_dump_json())["outputs"][0]["path"].endswith("mask.nii")

@@ -33,6 +33,20 @@ def test_pixels_without_tiles_are_no_tissue_and_darken_no_neighbour():
     np.testing.assert_array_equal(mask, np.isfinite(aip))
 
 
+def test_missing_column_does_not_cut_off_tissue():
+    truth = disc((80, 90), (40, 40), 25)
+    aip = np.where(truth, 70, 50).astype(np.float32)
+    aip[10:14, 80:84] = 70
+    missing = np.zeros(truth.shape, bool)
+    missing[:, 46:60] = True
+    aip[missing] = np.nan
+    mask = tissue_mask(aip, 60, sigma_px=0.5, missing=missing)
+    assert np.mean(mask == (truth & ~missing)) > 0.99
+    assert mask[:, 60:70].any()
+    assert not mask[:, 75:].any()
+
+
 def test_without_tissue_the_mask_is_empty():
     assert not tissue_mask(np.full((9, 9), 40, np.float32), 60).any()
-    assert not tissue_mask(np.full((9, 9), np.nan, np.float32), 60).any()
+    everywhere = np.ones((9, 9), bool)
+    assert not tissue_mask(np.full((9, 9), np.nan, np.float32), 60, missing=everywhere).any()
