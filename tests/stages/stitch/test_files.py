@@ -187,7 +187,7 @@ def test_worst_seams_are_named_and_measured(stitched):
     assert 1 < stitched.qc["seam_worst_ratio_aip"] < 2
     # Two tiles with noise of 1 dB each; placement smooths it, and the speckle of each its own way.
     assert 1 < stitched.qc["seam_rms_aip_db"] < 1.8
-    assert stitched.qc["seam_rms_ori_deg"] < 0.05
+    assert 2 < stitched.qc["seam_rms_ori_deg"] < 3 * 2**0.5  # noise of 3 degrees, likewise
 
 
 def test_formats_follow_the_settings(project, found, tmp_path):
