@@ -78,7 +78,7 @@ def panel_of(
 
     A large map is thinned at once, so that it need not be kept until the sheet is drawn.
     """
-    every = _every(array, _MAX_PANEL_PX)
+    every = panel_step(array)
     return Panel(
         title or modality,
         array[::every, ::every].copy(),
@@ -88,6 +88,11 @@ def panel_of(
         1 if modality == "ori" else 0,
         every,
     )
+
+
+def panel_step(array: NDArray) -> int:
+    """Return of how many pixels of a map a panel shows one, along each axis."""
+    return _every(array, _MAX_PANEL_PX)
 
 
 def window_of(modality: str, array: NDArray) -> tuple[float, float]:
@@ -218,7 +223,7 @@ def write_figure(path: Path, figure: Figure) -> None:
 
 
 def _draw(figure: Figure, axis: Axes, panel: Panel) -> None:
-    every = _every(panel.array, _MAX_PANEL_PX)
+    every = panel_step(panel.array)
     shown = panel.array[::every, ::every]
     low, high = panel.window or window_of("", shown)
     n_y, n_x = (panel.every * size - 0.5 for size in panel.array.shape[:2])

@@ -12,6 +12,7 @@ from octflow.core.circle import doubled_vector, half_angle_deg
 
 Map = NDArray[np.float32]
 Corner = tuple[int, int, int]
+Index = int | np.uintp
 Fraction = tuple[np.float32, np.float32]
 
 _NAN = np.float32(np.nan)
@@ -81,20 +82,13 @@ def add_axial(
         See `add_scalar`.
     """
     step = 1 if fraction[0] > 0 else 0
+    # Lines of the tile, upper and lower in turn, as cosine and sine.
     lines = np.empty((2, 2, tile.shape[1]), np.float32)
     for i in range(ramp_y.size + step):
         _fill_doubled(tile[corner[2] + i], lines[i % 2])
         if i >= step:
-            at_y, above = corner[0] + i - step, lines[(i - step) % 2]
-            weight = ramp_y[i - step]
-            _add_vectors(
-                sums[:, at_y, corner[1] :],
-                weights[at_y, corner[1] :],
-                (above, lines[i % 2]),
-                weight,
-                ramp_x,
-                fraction,
-            )
+            rows, at = ((i - step) % 2, i % 2), (corner[0] + i - step, corner[1])
+            _add_vectors(sums, weights, lines, rows, at, ramp_y[i - step], ramp_x, fraction)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -125,23 +119,39 @@ def _fill_doubled(axis_deg: Map, line: Map) -> None:
 def _add_vectors(
     sums: Map,
     weights: Map,
-    lines: tuple[Map, Map],
+    lines: Map,
+    rows: tuple[int, int],
+    at: tuple[int, int],
     weight: np.float32,
     ramp_x: Map,
     fraction: Fraction,
 ) -> None:
-    """Interpolate between two lines (2, X) of vectors and add the result to a line."""
+    """Interpolate between two lines of vectors and add the result from a pixel (y, x) on."""
     step = np.uintp(1 if fraction[1] > 0 else 0)
-    above, below = lines
-    for c in range(np.uintp(2)):
-        for x in range(np.uintp(ramp_x.size)):
-            upper = above[c, x + step]
-            upper += fraction[1] * (above[c, x] - upper)
-            value = below[c, x + step]
-            value += fraction[1] * (below[c, x] - value)
-            value += fraction[0] * (upper - value)
-            there = np.isfinite(value)
-            counts = weight * ramp_x[x] if there else np.float32(0)
-            sums[c, x] += counts * (value if there else np.float32(0))
-            if c == 0:
-                weights[x] += counts
+    upper, lower = np.uintp(rows[0]), np.uintp(rows[1])
+    at_y, first_x, sine = np.uintp(at[0]), np.uintp(at[1]), np.uintp(1)
+    for x in range(np.uintp(ramp_x.size)):
+        cosine = _between(lines, upper, lower, np.uintp(0), x, step, fraction)
+        across = _between(lines, upper, lower, sine, x, step, fraction)
+        there = np.isfinite(cosine)
+        counts = weight * ramp_x[x] if there else np.float32(0)
+        weights[at_y, first_x + x] += counts
+        sums[np.uintp(0), at_y, first_x + x] += counts * (cosine if there else np.float32(0))
+        sums[sine, at_y, first_x + x] += counts * (across if there else np.float32(0))
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _between(
+    lines: Map,
+    upper: Index,
+    lower: Index,
+    part: Index,
+    x: Index,
+    step: Index,
+    fraction: Fraction,
+) -> np.float32:
+    above = lines[upper, part, x + step]
+    above += fraction[1] * (lines[upper, part, x] - above)
+    value = lines[lower, part, x + step]
+    value += fraction[1] * (lines[lower, part, x] - value)
+    return value + fraction[0] * (above - value)

@@ -45,10 +45,19 @@ def tissue_mask(
     del above_db
     if not above.any():
         return np.zeros(aip_db.shape, np.uint8)
-    parts, _ = ndimage.label(above if missing is None else above | missing)
-    above &= parts == np.argmax(np.bincount(parts[above]))
-    del parts
-    return (_filled(above) & covered).astype(np.uint8)
+    return (_filled(_largest(above, missing)) & covered).astype(np.uint8)
+
+
+def _largest(shape: NDArray[np.bool_], bridges: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Keep the largest part, connected through pixels of the shape and through bridges."""
+    parts, count = ndimage.label(shape if bridges is None else shape | bridges)
+    sizes = np.bincount(parts.ravel())
+    if bridges is not None:
+        sizes -= np.bincount(parts[bridges & ~shape], minlength=sizes.size)
+    chosen = np.zeros(count + 1, bool)
+    chosen[1 + np.argmax(sizes[1:])] = True
+    largest: NDArray[np.bool_] = chosen[parts] if bridges is None else chosen[parts] & shape
+    return largest
 
 
 def _filled(shape: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from octflow.core.mosaic import Grid
 from octflow.core.record import Gate
-from octflow.io.picture import UNITS, Panel, panel_of
+from octflow.io.picture import UNITS, Panel, panel_of, panel_step
 from octflow.stages.stitch.blend import Blended
 from octflow.stages.stitch.grid_maps import link_map, tile_map
 from octflow.stages.stitch.seams import Seam, checkerboard, seam_difference, seam_rms
@@ -18,8 +18,6 @@ Numbers = dict[str, float | int | str | None]
 
 _WORST = 3
 """Seams that are named."""
-_SQUARES = 190
-"""Squares of a checkerboard along the longer side: they are still seen when it is thinned."""
 _SUFFIXES = {"dB": "_db", "deg": "_deg", "px": "_px", "1/mm": "_per_mm"}
 
 
@@ -100,12 +98,15 @@ def seam_panels(
 
 def overlap_panels(aip: Blended) -> list[Panel]:
     """Show how well neighbouring tiles agree in intensity where they overlap."""
-    square_px = max(8, max(aip.whole.shape) // _SQUARES)
-    board = checkerboard(aip.even, aip.odd, square_px=square_px)
-    difference = panel_of("", seam_difference(aip.even, aip.odd), window=(-6, 6))
+    every = panel_step(aip.whole)
+    # Thinned before: the squares are as large in the picture however large the mosaic is.
+    even, odd = aip.even[::every, ::every], aip.odd[::every, ::every]
+    board = panel_of("aip", checkerboard(even, odd), "aip, tiles alternating in overlaps")
+    difference = seam_difference(even, odd)
+    title = "aip, difference in overlaps"
     return [
-        panel_of("aip", board, "aip, tiles alternating in overlaps"),
-        replace(difference, title="aip, difference in overlaps", unit="dB", colours="coolwarm"),
+        replace(board, every=every),
+        Panel(title, difference, "dB", (-6, 6), "coolwarm", every=every),
     ]
 
 
