@@ -76,7 +76,7 @@ rule stitch_enface:
     threads: 1
     resources:
         stitch_pool=1,
-        mem_mb=8000,
+        mem_mb=session.stitch_mb,
         runtime=60,
     params:
         folder="mosaic-{mosaic}/stitched",

@@ -28,6 +28,9 @@ _BLOCK_KB = 400
 _VOLUMES_KB = 13
 """Three volumes of 1000 float32, and what the maps need, for every A-line of a tile."""
 
+_MOSAIC_BYTES = 32
+"""A map and its halves, what finds the tissue, pictures: for every pixel of a mosaic."""
+
 
 class Wildcards(Protocol):
     """The wildcards of a job; which there are depends on the rule."""
@@ -196,6 +199,15 @@ class Session:
         row = self.config.experiment.illumination_of(int(wildcards.mosaic))
         volumes_mb = row.tile_size_x_px * row.tile_size_y_px * _VOLUMES_KB / 1000
         return self.convert_mb(wildcards, threads) + threads * round(volumes_mb)
+
+    def stitch_mb(self, wildcards: Wildcards) -> int:
+        """Return the memory of a job that holds one map of a mosaic, whatever their number."""
+        row = self.config.experiment.illumination_of(int(wildcards.mosaic))
+        step_x, step_y = row.nominal_step_px()
+        columns = row.first_column + row.grid_size_x
+        n_x = step_x * (columns - 1) + row.tile_size_x_px
+        n_y = step_y * (self.config.experiment.grid_size_y - 1) + row.tile_size_y_px
+        return _PROGRAM_MB + round(n_x * n_y * _MOSAIC_BYTES / 1e6)
 
     def grid(self, wildcards: Wildcards) -> list[list[int]]:
         """Return [tile, grid x, grid y] of every tile of a mosaic, or of a template."""

@@ -38,6 +38,15 @@ def test_memory_grows_with_threads_and_is_less_for_small_tiles(session, needs):
     assert tilted[0] < normal[0]
 
 
+def test_memory_of_a_mosaic_is_that_of_its_pixels(tmp_path):
+    row = {"name": "normal", "grid_size_x": 30, "overlap_fraction": 0.2}
+    row |= {"tile_size_x_px": 350, "tile_size_y_px": 350}
+    experiment = {"grid_size_y": 20, "illuminations": [row]}
+    session = open_session({"project": {"folder": "r"}, "experiment": experiment}, tmp_path)
+    n_px = (350 + 29 * 280) * (350 + 19 * 280)
+    assert session.stitch_mb(job(mosaic="001")) == 400 + round(32 * n_px / 1e6)
+
+
 def test_params_are_plain_values(session):
     plain = {
         "settings": session.settings("register"),
