@@ -171,6 +171,13 @@ def _rows_of(run: _Run, name: str) -> list[Row]:
             "speckle noise where birefringence is low, mixing at the rim of bundles",
         ),
         Row(
+            f"tissue mask, {name}",
+            1 - min(_mask_dice(run, mosaic) for mosaic in mosaics),
+            0.03,
+            "1 - Dice",
+            "noise and smoothing at the rim of the tissue; the smaller the tissue, the more",
+        ),
+        Row(
             f"tile positions, {name}",
             float(spread),
             0.25,
@@ -218,6 +225,15 @@ def _axis_errors(run: _Run, mosaic: int) -> Floats:
     bright = run.true_on(found, mosaic, "birefringence") >= SIGNAL_DN
     chosen = _tissue(run, mosaic, found) & bright
     return np.abs(axis_difference(found[chosen], true[chosen]))
+
+
+def _mask_dice(run: _Run, mosaic: int) -> float:
+    """Return the Dice coefficient of mask and true tissue over the mosaic."""
+    found = run.product_map(run.record("stitch_enface", mosaic=mosaic), "mask")
+    true = run.true_on(found, mosaic, "tissue")
+    known = np.isfinite(true)
+    both = np.sum((found > 0) & (true > 0.5))
+    return float(2 * both / (np.sum(found[known] > 0) + np.sum(true[known] > 0.5)))
 
 
 def _focus_error(run: _Run, name: str) -> float:

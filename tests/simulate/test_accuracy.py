@@ -86,7 +86,10 @@ class Forged:
             f"biref-{mosaic}", self.shifted(self.true(mosaic, "birefringence")) * 1.07
         )
         ori = self.write(f"ori-{mosaic}", self.shifted(self.true(mosaic, "axis")) + 2)
-        self.flag("stitch_enface", [biref, ori], {"mosaic": mosaic}, mosaic=mosaic)
+        tissue = self.true(mosaic, "tissue")
+        tissue[::5] = 0
+        mask = self.write(f"mask-{mosaic}", self.shifted(tissue))
+        self.flag("stitch_enface", [biref, ori, mask], {"mosaic": mosaic}, mosaic=mosaic)
 
     def register(self, slice_id):
         mosaic = 2 * slice_id - 1
@@ -125,6 +128,8 @@ def test_planted_errors_are_measured(table, name):
     assert table[f"birefringence in bundles, {name}"].value == pytest.approx(0.07, abs=0.03)
     assert table[f"in-plane axis, {name}"].value == pytest.approx(2, abs=0.3)
     assert table[f"tile positions, {name}"].value == pytest.approx(0.2, abs=1e-3)
+    # Of the mask every fifth line is left out: 2 * 0.8 / 1.8 is what Dice makes of it.
+    assert table[f"tissue mask, {name}"].value == pytest.approx(1 - 2 * 0.8 / 1.8, abs=0.04)
 
 
 def test_axes_in_space_are_compared_without_their_sign(forged, table):

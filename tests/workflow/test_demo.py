@@ -13,7 +13,10 @@ import tifffile
 import zarr
 from PIL import Image
 
+from octflow.core.axial import axis_difference
+from octflow.io.nifti import read_nifti
 from octflow.io.records import read_record
+from octflow.io.tilemap import read_tilemap
 from octflow.simulate.accuracy import accuracy_table
 
 import runs
@@ -46,6 +49,7 @@ def test_every_quantity_is_within_its_bound_of_the_truth(demo):
         "surface",
         "birefringence in bundles",
         "in-plane axis",
+        "tissue mask",
         "tile positions",
         "focus plane",
         "3-D axis",
@@ -83,6 +87,31 @@ def test_stitched_maps_have_the_true_pixel_size_in_every_format(project, modalit
     with tifffile.TiffFile(f"{stem}.tiff") as file:
         assert file.pages[0].tags["XResolution"].value == (1, 10)
         np.testing.assert_array_equal(file.asarray(), np.asarray(image.dataobj)[:, :, 0].T)
+
+
+def rims_of(layout):
+    """Pixels left of the rims of tiles, and those 3 to 6 pixels beside them."""
+    rims = np.zeros((layout.shape[0], layout.shape[1] - 1), bool)
+    for tile in layout.positions_px:
+        y, x = layout.placement(tile).where
+        rims[y, [left for left in (x.start - 1, x.stop - 1) if 0 <= left < rims.shape[1]]] = True
+    beside = np.any([np.roll(rims, by, axis=1) for by in (-6, -5, -4, -3, 3, 4, 5, 6)], axis=0)
+    return rims, beside & ~rims
+
+
+@pytest.mark.parametrize("modality", ["aip", "mip", "ret", "ori", "biref"])
+@pytest.mark.parametrize(("illumination", "mosaic", "n_x"), [("normal", 1, 64), ("tilted", 2, 48)])
+def test_maps_do_not_vary_more_across_the_rims_of_tiles(
+    project, modality, illumination, mosaic, n_x
+):
+    layout = read_tilemap(project / f"tilemap-{illumination}.j2").layout((64, n_x))
+    found = read_nifti(project / f"mosaic-00{mosaic}/stitched/mosaic_00{mosaic}_{modality}.nii")
+    difference = axis_difference if modality == "ori" else np.subtract
+    steps = difference(found[:, 1:], found[:, :-1])
+    across, beside = (steps[where & np.isfinite(steps)] for where in rims_of(layout))
+    assert across.size > 700
+    assert np.median(np.abs(across)) < 1.25 * np.median(np.abs(beside))
+    assert abs(across.mean()) < 4 * across.std() / np.sqrt(across.size)
 
 
 @pytest.mark.parametrize("modality", ["dBI", "R3D", "O3D"])
