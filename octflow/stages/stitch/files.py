@@ -82,7 +82,8 @@ def find_tilemap(
     write_sheet(picture, panels, title=f"Tile coordinates, illumination {illumination.name}")
     tiles = tile_fates(processed, places, maps)
     numbers = report.link_numbers(solution, places)
-    gates = report.link_gates(numbers, settings)
+    gates = report.judge(numbers, settings)
+    report.refuse(f"tile coordinates of {illumination.name}", gates)
     return Outcome(
         outputs=[product(tilemap, "tilemap"), *configurations, product(picture, "picture")],
         tiles=tiles,
@@ -154,7 +155,8 @@ def stitch_enface(
     title = f"Mosaic {shelf.mosaic}, illumination {illumination.name}"
     write_sheet(overview, panels, title=title, across=4)
     tiles = tile_fates(processed, tilemap.grid, maps["aip"])
-    gates = report.enface_gates(numbers, settings)
+    gates = report.judge(numbers, settings)
+    report.refuse(f"mosaic {shelf.mosaic}", gates)
     return Outcome(
         inputs=[product(coordinates, "tilemap")],
         outputs=[*outputs, product(overview, "overview")],

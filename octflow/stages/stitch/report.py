@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from octflow.core.errors import EstimateError
+from octflow.core.gates import judged
 from octflow.core.mosaic import Grid
 from octflow.core.names import AXIAL
 from octflow.core.record import Gate
@@ -38,22 +40,26 @@ def link_numbers(solution: Solution, grid: Grid) -> Numbers:
     }
 
 
-def link_gates(numbers: Numbers, settings: StitchSettings) -> list[Gate]:
-    """Hold residuals and trusted links against their bounds."""
-    residual, fraction = numbers["residual_rms_px"], numbers["trusted_links_fraction"]
-    return [
-        _gate("residual_rms_px", residual, settings.max_residual_px, largest=True),
-        _gate("trusted_links_fraction", fraction, settings.min_trusted_fraction, largest=False),
-    ]
+def judge(numbers: Numbers, settings: StitchSettings) -> list[Gate]:
+    """Hold the numbers that have bounds against them."""
+    measured = {name: n for name, n in numbers.items() if not isinstance(n, str)}
+    return judged(measured, dict(settings.gates))
 
 
-def enface_gates(numbers: Numbers, settings: StitchSettings) -> list[Gate]:
-    """Hold coverage against its bound, and see that there is tissue."""
-    coverage, tissue = numbers["coverage_fraction"], numbers["tissue_fraction"]
-    return [
-        _gate("coverage_fraction", coverage, settings.min_coverage_fraction, largest=False),
-        _gate("tissue_fraction", tissue, settings.min_tissue_fraction, largest=False),
-    ]
+def refuse(what: str, gates: list[Gate]) -> None:
+    """Stop where a gate says fail.
+
+    Raises
+    ------
+    EstimateError
+        Names what is refused, the number and its bound.
+    """
+    for gate in gates:
+        if gate.verdict == "fail":
+            raise EstimateError(
+                f"{what}: found {gate.name} {gate.value:.3g}, expected a number within the bound "
+                f"{gate.bound:g} (stitch.gates)"
+            )
 
 
 def gate_warnings(gates: list[Gate]) -> list[str]:
@@ -127,9 +133,3 @@ def _lattice_deviations(solution: Solution, grid: Grid) -> tuple[dict[int, float
     positions = np.array([solution.positions_px[t] for t in tiles])
     lattice = places @ np.linalg.lstsq(places, positions, rcond=None)[0]
     return tuple(dict(zip(tiles, d.tolist(), strict=True)) for d in (positions - lattice).T)
-
-
-def _gate(name: str, value: float | str | None, bound: float, *, largest: bool) -> Gate:
-    number = None if value is None else float(value)
-    good = number is not None and (number <= bound if largest else number >= bound)
-    return Gate(name=name, verdict="pass" if good else "warn", value=number, bound=bound)

@@ -4,9 +4,23 @@ from typing import Literal
 
 from pydantic import Field
 
+from octflow.core.gates import AtLeast, AtMost
 from octflow.core.settings import Settings
 
 Modality = Literal["aip", "mip", "ret", "ori", "biref", "surf", "mus"]
+
+
+class StitchBounds(Settings):
+    """What coordinates and mosaics are held against."""
+
+    residual_rms_px: AtMost = AtMost(warn=0.5, fail=3)
+    """Root mean square residual of the trusted links: beyond a few pixels the mosaic is torn."""
+    trusted_links_fraction: AtLeast = AtLeast(warn=0.5)
+    """Part of the links over tissue that is trusted."""
+    coverage_fraction: AtLeast = AtLeast(warn=0.95)
+    """Part of the mosaic that has tiles."""
+    tissue_fraction: AtLeast = AtLeast(warn=0.01)
+    """Part of the mosaic that is tissue."""
 
 
 class StitchSettings(Settings):
@@ -22,19 +36,13 @@ class StitchSettings(Settings):
     """Largest deviation from the nominal step; at most a quarter of the tile is searched."""
     min_confidence: float = Field(6.0, ge=3)
     """Height of a correlation peak, in robust standard deviations, from which it is trusted."""
-    max_residual_px: float = Field(0.5, gt=0)
-    """Root mean square residual of the trusted links above which the record warns."""
-    min_trusted_fraction: float = Field(0.5, ge=0, le=1)
-    """Part of the links over tissue that should be trusted, below which the record warns."""
     placement: Literal["subpixel", "rounded"] = "subpixel"
     """Interpolate tiles at their position, or put them on the nearest pixel."""
     modalities: tuple[Modality, ...] = ("aip", "mip", "ret", "ori", "biref", "surf")
     """Maps that are stitched."""
     mask_outputs: tuple[Modality, ...] = ("aip", "mip", "ret", "ori", "biref", "surf")
     """Stitched maps that are empty outside the tissue."""
-    min_coverage_fraction: float = Field(0.95, ge=0, le=1)
-    """Part of the mosaic that should have tiles, below which the record warns."""
-    min_tissue_fraction: float = Field(0.01, ge=0, le=1)
-    """Part of the mosaic that should be tissue, below which the record warns."""
+    gates: StitchBounds = StitchBounds()
+    """Bounds of the quality of coordinates and mosaics, each with a warning and a refusal."""
     previews: bool = True
     """Write a JPEG and a TIFF beside every stitched map."""

@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
@@ -139,6 +140,19 @@ def test_quality_of_the_coordinates_is_recorded(found):
 def test_mosaic_without_any_trusted_link_is_an_error(project, tmp_path):
     with pytest.raises(EstimateError, match="found no trusted link among"):
         find(project, tmp_path, min_confidence=1e6)
+
+
+REFUSED = {
+    "coordinates": ({"residual_rms_px": {"warn": 0, "fail": 0}}, r"of normal: found residual_rms"),
+    "mosaic": ({"coverage_fraction": {"fail": 1}}, r"mosaic 1: found coverage_fraction 0\.9"),
+}
+
+
+@pytest.mark.parametrize(("gates", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_misses_a_bound_named_fail_is_refused(project, found, tmp_path, gates, message):
+    step = find if "residual_rms_px" in gates else partial(stitch, found=found)
+    with pytest.raises(EstimateError, match=message):
+        step(project, tmp_path, gates=gates)
 
 
 def test_every_map_is_written_in_three_formats(stitched):
