@@ -11,6 +11,7 @@ from octflow.core.record import Gate
 from octflow.io.picture import UNITS, Panel, panel_of
 from octflow.stages.stitch.blend import Blended, checkerboard, seam_difference
 from octflow.stages.stitch.grid_maps import link_map, tile_map
+from octflow.stages.stitch.refine import Refined
 from octflow.stages.stitch.settings import StitchSettings
 from octflow.stages.stitch.solve import Solution
 
@@ -82,6 +83,36 @@ def link_panels(solution: Solution, grid: Grid, aip: Blended) -> list[Panel]:
         Panel("x less lattice", tile_map(grid, x_px), "px", None, "coolwarm"),
         Panel("y less lattice", tile_map(grid, y_px), "px", None, "coolwarm"),
     ]
+
+
+def moved_numbers(refined: Refined) -> Numbers:
+    """Measure how far the tiles of a mosaic lie off the template."""
+    lengths = np.hypot(*refined.moved_px.T)
+    return {
+        "refined": int(refined.kept is None),
+        "moved_rms_px": float(np.sqrt(np.mean(lengths**2))),
+        "moved_max_px": float(lengths.max()),
+    }
+
+
+def moved_panels(refined: Refined, grid: Grid) -> list[Panel]:
+    """Show how far the tiles of a mosaic lie off the template."""
+    tiles = sorted(grid)
+    return [
+        Panel(
+            f"{axis} less template",
+            tile_map(grid, dict(zip(tiles, moved.tolist(), strict=True))),
+            "px",
+            None,
+            "coolwarm",
+        )
+        for axis, moved in zip("xy", refined.moved_px.T, strict=True)
+    ]
+
+
+def kept_warnings(refined: Refined) -> list[str]:
+    """Say why a mosaic keeps the coordinates of the template."""
+    return [f"coordinates of the template are kept: {refined.kept}"] if refined.kept else []
 
 
 def seam_panels(aip: Blended, mask: NDArray[np.uint8], reached: NDArray[np.uint8]) -> list[Panel]:

@@ -1,6 +1,6 @@
 """Settings of the stage stitch."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -26,10 +26,27 @@ class StitchBounds(Settings):
 class StitchSettings(Settings):
     """How tile coordinates are found and mosaics are blended."""
 
-    engine: Literal["octflow"] = "octflow"
-    """What finds the coordinates."""
-    template_slice: int = Field(1, ge=1)
-    """Slice whose mosaics the coordinates of every illumination are found on."""
+    engine: Literal["octflow", "fiji"] = "octflow"
+    """What finds the coordinates: octflow itself, or Fiji's Grid/Collection stitching."""
+    fiji: str = "ImageJ-linux64"
+    """Fiji's program: a path, or a name that is on the PATH where the job runs."""
+    fiji_timeout_s: int = Field(3600, ge=1)
+    """Time after which Fiji is stopped."""
+    coordinates: dict[str, str] = Field({})
+    """Illumination to a file with its coordinates, which are then not looked for: a tilemap, or a
+    TileConfiguration; relative to the project folder."""
+    coordinates_ids: dict[str, str] = Field({})
+    """Digests of these files, filled in when they are read: another content is another file."""
+    force_refresh_coordinates: str = ""
+    """Any new word, such as a date: coordinates are found anew, once, and what follows is made
+    again."""
+    template_slices: tuple[Annotated[int, Field(ge=1)], ...] = Field((1,), min_length=1)
+    """Slices whose mosaics the coordinates of every illumination are found on, all together. The
+    first has the numbers of the tiles, and gives the focus."""
+    refine: bool = False
+    """Find the coordinates of every mosaic anew around those of the template."""
+    refine_px: float = Field(8.0, gt=0, le=500)
+    """Largest shift of a tile against the template; a mosaic that needs more is not refined."""
     link_modalities: tuple[Literal["aip", "mip", "ret", "biref"], ...] = ("aip", "mip")
     """Maps compared in the overlaps, besides aip; the more speckle they show the better."""
     search_px: int = Field(24, ge=2, le=500)

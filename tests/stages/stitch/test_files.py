@@ -75,7 +75,7 @@ def find(project, where, **settings):
         picture=where / "tilemap.jpg",
         folder=where,
         illumination=ILLUMINATION,
-        grid=[[t, *place] for t, place in scan.grid.items()],
+        grids={1: [[t, *place] for t, place in scan.grid.items()]},
         instrument=INSTRUMENT,
         settings=StitchSettings(**settings),
     )
