@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
-from octflow.core.names import AXIAL, mosaic_name, tile_name
+from octflow.core.names import AXIAL, mosaic_name
 from octflow.core.record import Outcome, Product
 from octflow.io.nifti import write_nifti
 from octflow.io.picture import panel_of, write_preview, write_sheet
 from octflow.io.records import checked, listed, product, read_record
 from octflow.io.tiff import write_tiff
-from octflow.io.tileconfig import TilePosition, write_tileconfig
 from octflow.io.tilemap import Tilemap, read_tilemap, write_tilemap
 from octflow.io.tiles import TileMaps, hole_warnings, mosaic_of, tile_fates
 from octflow.stages.stitch import report
 from octflow.stages.stitch.blend import Map, blend_halves
+from octflow.stages.stitch.listings import write_configurations, write_listings
 from octflow.stages.stitch.mask import tissue_mask
 from octflow.stages.stitch.refine import refine_positions
 from octflow.stages.stitch.settings import StitchSettings
@@ -69,7 +69,7 @@ def find_tilemap(
     size_mm, overlap_px = instrument.voxel_size_mm, _overlap_px(illumination)
     found = Tilemap(illumination.name, size_mm, overlap_px, solution.positions_px, dict(first.grid))
     write_tilemap(tilemap, found)
-    configurations = _write_configurations(folder, mosaic, found, illumination)
+    configurations = write_configurations(folder, mosaic, found, illumination.nominal_step_px())
     aip = first.maps("aip")
     panels = report.link_panels(
         solution, first.grid, blend_halves(found.layout(shape), aip, first.grid)
@@ -206,6 +206,7 @@ def stitch_enface(
             outputs += written
             panels.append(panel_of(modality, shown))
 
+    outputs += write_listings(folder, shelf.mosaic, tilemap, maps)
     title = f"Mosaic {shelf.mosaic}, illumination {illumination.name}"
     write_sheet(overview, panels, title=title, across=4)
     tiles = tile_fates(processed, tilemap.grid, maps["aip"])
@@ -264,26 +265,6 @@ def _brought(illumination: Illumination, settings: StitchSettings) -> list[Produ
     """List the file that the coordinates were taken from, if any."""
     path = settings.coordinates.get(illumination.name)
     return [product(Path(path), "coordinates")] if path else []
-
-
-def _write_configurations(
-    folder: Path, mosaic: int, found: Tilemap, illumination: Illumination
-) -> list[Product]:
-    """Write nominal and found positions as Fiji does."""
-    step_x, step_y = illumination.nominal_step_px()
-    nominal = {tile: (x * step_x, y * step_y) for tile, (x, y) in found.grid.items()}
-    written = []
-    for name, role, positions in (
-        ("TileConfiguration.txt", "tileconfiguration", nominal),
-        ("TileConfiguration.registered.txt", "tileconfiguration_registered", found.positions_px),
-    ):
-        tiles = [
-            TilePosition(tile_name(mosaic, tile, "aip"), *position)
-            for tile, position in sorted(positions.items())
-        ]
-        write_tileconfig(folder / name, tiles)
-        written.append(product(folder / name, role))
-    return written
 
 
 def _tile_shape(illumination: Illumination) -> tuple[int, int]:

@@ -2,10 +2,12 @@ import json
 from functools import partial
 from pathlib import Path
 
+import jinja2
 import nibabel as nib
 import numpy as np
 import pytest
 import tifffile
+import yaml
 from PIL import Image
 
 from octflow.core.errors import EstimateError
@@ -157,12 +159,24 @@ def test_what_misses_a_bound_named_fail_is_refused(project, found, tmp_path, gat
 
 def test_every_map_is_written_in_three_formats(stitched):
     roles = {p.role for p in stitched.outputs}
-    expected = {f"{m}{kind}" for m in MAPS for kind in ("", "_jpeg", "_tiff")}
+    expected = {f"{m}{kind}" for m in MAPS for kind in ("", "_jpeg", "_tiff", "_tiles")}
     assert roles == expected | {"mask", "mask_jpeg", "overview"}
     shape = read_nifti(path_of(stitched, "aip")).shape
     with Image.open(path_of(stitched, "aip_jpeg")) as picture:
         assert picture.size == shape[::-1]
     assert tifffile.imread(path_of(stitched, "ret_tiff")).shape == shape
+
+
+@pytest.mark.parametrize("modality", MAPS)
+def test_tilemap_is_filled_in_for_every_map(project, stitched, modality):
+    folder, _, scan = project
+    template = jinja2.Template((folder / "found" / "tilemap-normal.j2").read_text())
+    text = template.render(base_dir=folder, mosaic=1, modality=modality)
+    listing = yaml.safe_load(path_of(stitched, f"{modality}_tiles").read_text())
+    assert listing == yaml.safe_load(text)
+    files = {tile["tile_number"]: Path(tile["filepath"]) for tile in listing["tiles"]}
+    assert set(files) == set(scan.grid)
+    assert [tile for tile, path in files.items() if not path.exists()] == [MISSING]
 
 
 def test_headers_carry_the_true_pixel_size(stitched):
