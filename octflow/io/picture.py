@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from octflow.core.names import AXIAL
+from octflow.io.arrows import Arrows, draw_arrows
 from octflow.io.atomic import replacing
 
 WINDOWS: dict[str, tuple[float, float]] = {
@@ -54,6 +55,8 @@ class Panel:
     unit: str = ""
     window: tuple[float, float] | None = None
     colours: str = "gray"
+    arrows: Arrows | None = None
+    """Shifts that are drawn on it."""
 
 
 def panel_of(modality: str, array: NDArray, title: str = "") -> Panel:
@@ -148,6 +151,8 @@ def _draw(figure: Figure, axis: mpl.axes.Axes, panel: Panel) -> None:
     drawn = axis.imshow(shown, vmin=low, vmax=high, cmap=panel.colours, extent=extent)
     axis.set_title(panel.title, fontsize=10)
     axis.tick_params(labelsize=7)
+    if panel.arrows is not None:
+        draw_arrows(axis, panel.arrows, max(extent))
     if panel.array.ndim == 2:
         bar = figure.colorbar(drawn, ax=axis, shrink=0.8)
         bar.ax.tick_params(labelsize=7)
