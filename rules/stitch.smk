@@ -1,7 +1,7 @@
 """Stage stitch: tile coordinates, and en-face maps of whole mosaics.
 
 reads   en-face maps of tiles (from process)
-writes  one coordinate template per illumination; stitched maps and the tissue mask per mosaic
+writes  one coordinate template per illumination, or refined ones per mosaic; stitched maps and the tissue mask per mosaic
 """
 
 
@@ -10,8 +10,9 @@ rule find_tilemap:
     input:
         processed=collect(
             rules.process_batch.output.flag,
-            mosaic=session.template_of,
-            batch=session.batches_of,
+            zip,
+            mosaic=session.template_mosaics,
+            batch=session.template_batches,
         ),
     output:
         flag="state/tilemap-{illumination}.found",
@@ -36,15 +37,59 @@ rule find_tilemap:
     params:
         folder="tilemap-{illumination}",
         illumination=session.illumination,
-        grid=session.grid,
+        grids=session.template_grids,
         instrument=session.instrument,
-        settings=session.settings("stitch"),
+        settings=session.coordinate_settings,
         unit=session.unit,
         version=session.version("stitch"),
     message:
         "Finding the tile coordinates of illumination {wildcards.illumination}"
     script:
         "../scripts/stitch/find_tilemap.py"
+
+
+rule refine_tilemap:
+    """Find the coordinates of the tiles of one mosaic around those of its illumination."""
+    input:
+        processed=collect(
+            rules.process_batch.output.flag,
+            batch=session.batches_of,
+            allow_missing=True,
+        ),
+        found=collect(
+            rules.find_tilemap.output.flag,
+            illumination=session.illumination_of,
+        ),
+    output:
+        flag="mosaic-{mosaic}/state/mosaic-{mosaic}.refined",
+        tilemap="mosaic-{mosaic}/stitched/mosaic_{mosaic}_tilemap.j2",
+        picture=report(
+            "mosaic-{mosaic}/qc/tilemap.jpg",
+            category="2 Mosaics",
+            subcategory="Coordinates",
+            labels={"mosaic": "{mosaic}", "shows": "tile coordinates"},
+        ),
+    log:
+        "<logs>/refine_tilemap/{mosaic}.log",
+    benchmark:
+        "<benchmarks>/refine_tilemap/{mosaic}.tsv"
+    conda:
+        "../envs/octflow.yaml"
+    threads: 1
+    resources:
+        stitch_pool=1,
+        mem_mb=4000,
+        runtime=60,
+    params:
+        illumination=session.illumination,
+        grid=session.grid,
+        settings=session.refine_settings,
+        unit=session.unit,
+        version=session.version("stitch"),
+    message:
+        "Refining the tile coordinates of mosaic {wildcards.mosaic}"
+    script:
+        "../scripts/stitch/refine_tilemap.py"
 
 
 rule stitch_enface:
@@ -55,9 +100,13 @@ rule stitch_enface:
             batch=session.batches_of,
             allow_missing=True,
         ),
-        found=collect(
-            rules.find_tilemap.output.flag,
-            illumination=session.illumination_of,
+        found=branch(
+            session.refines,
+            then=rules.refine_tilemap.output.flag,
+            otherwise=collect(
+                rules.find_tilemap.output.flag,
+                illumination=session.illumination_of,
+            ),
         ),
     output:
         flag="mosaic-{mosaic}/state/mosaic-{mosaic}.stitched",

@@ -54,9 +54,13 @@ rule stitch_volume:
             batch=session.batches_of,
             allow_missing=True,
         ),
-        found=collect(
-            rules.find_tilemap.output.flag,
-            illumination=session.illumination_of,
+        found=branch(
+            session.refines,
+            then=rules.refine_tilemap.output.flag,
+            otherwise=collect(
+                rules.find_tilemap.output.flag,
+                illumination=session.illumination_of,
+            ),
         ),
         focused=collect(
             rules.find_focus.output.flag,

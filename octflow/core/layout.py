@@ -10,6 +10,7 @@ FLAGS = {
     "process_batch": "mosaic-{mosaic:03d}/state/batch-{batch:03d}.processed",
     "archive_batch": "mosaic-{mosaic:03d}/state/batch-{batch:03d}.archived",
     "find_tilemap": "state/tilemap-{illumination}.found",
+    "refine_tilemap": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.refined",
     "stitch_enface": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.stitched",
     "find_focus": "state/focus-{illumination}.found",
     "stitch_volume": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.{modality}_stitched",

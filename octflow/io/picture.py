@@ -16,6 +16,7 @@ from PIL import Image
 
 from octflow.core.axial import wrap_axis
 from octflow.core.names import AXIAL
+from octflow.io.arrows import Arrows, draw_arrows
 from octflow.io.atomic import replacing
 
 WINDOWS: dict[str, tuple[float, float]] = {
@@ -69,6 +70,8 @@ class Panel:
     """Axes are drawn as a key: they count counter-clockwise from x (1), or clockwise (-1)."""
     every: int = 1
     """The array holds every second, third, ... pixel of the map."""
+    arrows: Arrows | None = None
+    """Shifts that are drawn on it."""
 
 
 def panel_of(
@@ -235,6 +238,8 @@ def _draw(figure: Figure, axis: Axes, panel: Panel) -> None:
         key = axis.inset_axes((0.01, 0.01, 0.18, 0.18))
         key.imshow(axis_key(panel.turning))
         key.axis("off")
+    if panel.arrows is not None:
+        draw_arrows(axis, panel.arrows, max(extent))
     if panel.array.ndim == 2:
         bar = figure.colorbar(drawn, ax=axis, shrink=0.8)
         bar.ax.tick_params(labelsize=7)

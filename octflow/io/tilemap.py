@@ -79,6 +79,20 @@ class Tilemap:
 
 def write_tilemap(path: Path, tilemap: Tilemap) -> None:
     """Write a tilemap as a template, tiles in ascending order, positions to 0.0001 px."""
+    with replacing(path) as part:
+        part.write_text(_template_of(tilemap))
+
+
+def write_listing(
+    path: Path, tilemap: Tilemap, *, base_dir: Path, mosaic: int, modality: str
+) -> None:
+    """Write a tilemap filled in: the tile files of one mosaic and modality, as plain YAML."""
+    text = _template_of(tilemap)
+    with replacing(path) as part:
+        part.write_text(_filled(text, base_dir=base_dir, mosaic=mosaic, modality=modality))
+
+
+def _template_of(tilemap: Tilemap) -> str:
     y_px, x_px = tilemap.overlap_px
     head = _TEMPLATE.format(
         name=tilemap.illumination,
@@ -89,8 +103,13 @@ def write_tilemap(path: Path, tilemap: Tilemap) -> None:
         _TILE.format(tile=tile, x=x, y=y, place="{}, {}".format(*tilemap.grid[tile]))
         for tile, (x, y) in sorted(tilemap.positions_px.items())
     ]
-    with replacing(path) as part:
-        part.write_text(head + "".join(tiles))
+    return head + "".join(tiles)
+
+
+def _filled(text: str, *, base_dir: Path, mosaic: int, modality: str) -> str:
+    template = jinja2.Template(text, undefined=jinja2.StrictUndefined)
+    filled: str = template.render(base_dir=base_dir, mosaic=mosaic, modality=modality)
+    return filled + "\n"
 
 
 def render_tilemap(path: Path, *, base_dir: Path, mosaic: int, modality: str) -> str:
@@ -118,9 +137,7 @@ def render_tilemap(path: Path, *, base_dir: Path, mosaic: int, modality: str) ->
         The file is missing, or not a template.
     """
     try:
-        template = jinja2.Template(path.read_text(), undefined=jinja2.StrictUndefined)
-        filled: str = template.render(base_dir=base_dir, mosaic=mosaic, modality=modality)
-        return filled + "\n"
+        return _filled(path.read_text(), base_dir=base_dir, mosaic=mosaic, modality=modality)
     except FileNotFoundError as error:
         raise DataError(path, found="no file", expected="a tilemap template") from error
     except jinja2.TemplateError as error:

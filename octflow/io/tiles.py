@@ -40,6 +40,11 @@ class TileMaps(Mapping[int, NDArray[np.float32]]):
         return len(self._tiles)
 
     @property
+    def folder(self) -> Path:
+        """Folder of the tiles; where there is none, the current one."""
+        return next((self._paths[0][tile].parent for tile in self._tiles), Path())
+
+    @property
     def voxel_z_mm(self) -> float | None:
         """Depth of a voxel of the first tile (maps: of the window), None where there is none."""
         if not self._tiles:

@@ -108,7 +108,17 @@ def read_config(values: dict[str, Any], base: Path = PIPELINE) -> Config:
     config = config.model_copy(update={"instrument": calibrated(config.instrument, base)})
     if config.acquisition.format == "processed_with_spectral":
         _check_delivered(config)
+    _check_coordinates(config)
     return _laned(config) if config.acquisition.interleaved else config
+
+
+def _check_coordinates(config: Config) -> None:
+    """Refuse coordinates of an illumination that there is not: they would be ignored."""
+    names = [row.name for row in config.experiment.illuminations]
+    if unknown := sorted(set(config.stitch.coordinates) - set(names)):
+        raise SettingsError(
+            f"stitch.coordinates: found {', '.join(unknown)}, expected {', '.join(names)}"
+        )
 
 
 def _check_delivered(config: Config) -> None:

@@ -183,14 +183,16 @@ class Ready:
         return self._batches[1]
 
     @cached_property
+    def _whole(self) -> list[int]:
+        """Mosaics whose batches are all ready."""
+        batches_of, there = self.config.experiment.batches_of, set(self.batches)
+        return [m for m in self.mosaics_seen if all((m, b) in there for b in batches_of(m))]
+
+    @cached_property
     def mosaics(self) -> list[int]:
         """Mosaics whose batches are all ready, and whose tile coordinates can be found."""
-        experiment = self.config.experiment
-        there = set(self.batches)
-        whole = [
-            m for m in self.mosaics_seen if all((m, b) in there for b in experiment.batches_of(m))
-        ]
-        return [m for m in whole if self.template_of(experiment.illumination_of(m).name) in whole]
+        whole = set(self._whole)
+        return [m for m in self._whole if set(self._templates_for(m)) <= whole]
 
     @cached_property
     def slices(self) -> list[int]:
@@ -200,8 +202,25 @@ class Ready:
         return sorted(s for s in slices if set(experiment.mosaics_of(s)) <= set(self.mosaics))
 
     def template_of(self, illumination: str) -> int:
-        """Return the mosaic that gives the tile coordinates and the focus of an illumination."""
-        return self.config.experiment.mosaic_of(self.config.stitch.template_slice, illumination)
+        """Return the mosaic that gives the focus of an illumination and numbers its tiles."""
+        return self.templates_of(illumination)[0]
+
+    def templates_of(self, illumination: str) -> list[int]:
+        """Return the mosaics that the tile coordinates of an illumination are found on."""
+        slices = dict.fromkeys(self.config.stitch.template_slices)
+        return [self.config.experiment.mosaic_of(s, illumination) for s in slices]
+
+    def _templates_for(self, mosaic: int) -> list[int]:
+        return self.templates_of(self.config.experiment.illumination_of(mosaic).name)
+
+    @property
+    def without_coordinates(self) -> dict[int, list[int]]:
+        """Mosaics whose batches are all ready, and the mosaics their coordinates wait for."""
+        return {
+            mosaic: sorted(set(self._templates_for(mosaic)) - set(self._whole))
+            for mosaic in self._whole
+            if mosaic not in self.mosaics
+        }
 
 
 def _lack(files: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -32,6 +32,23 @@ _MOSAIC_BYTES = 32
 """A map and its halves, what finds the tissue, pictures: for every pixel of a mosaic."""
 
 
+_COORDINATES = {
+    "engine",
+    "fiji",
+    "fiji_timeout_s",
+    "coordinates",
+    "force_refresh_coordinates",
+    "template_slices",
+    "link_modalities",
+    "search_px",
+    "min_confidence",
+    "gates",
+}
+"""Settings of the stage stitch that tile coordinates depend on."""
+_REFINEMENT = {"link_modalities", "search_px", "min_confidence", "refine_px", "gates"}
+"""Those that their refinement depends on."""
+
+
 class Wildcards(Protocol):
     """The wildcards of a job; which there are depends on the rule."""
 
@@ -75,6 +92,27 @@ class Session:
         if path.suffix in {".nii", ".gz"} and path.exists():
             plain["surface_id"] = fast_id(path)
         return plain
+
+    @property
+    def coordinate_settings(self) -> dict[str, Any]:
+        """What decides the tile coordinates, with the digests of those that are brought along.
+
+        How mosaics are blended is no part of it: all slices hang on the coordinates.
+        """
+        plain = self.config.stitch.model_dump(mode="json", include=_COORDINATES)
+        files = {name: self.project / path for name, path in plain["coordinates"].items()}
+        there = {name: fast_id(path) for name, path in files.items() if path.exists()}
+        return {**plain, "coordinates_ids": there}
+
+    @property
+    def refines(self) -> bool:
+        """Whether every mosaic has coordinates of its own."""
+        return self.config.stitch.refine
+
+    @property
+    def refine_settings(self) -> dict[str, Any]:
+        """What decides how the coordinates of a mosaic are refined."""
+        return self.config.stitch.model_dump(mode="json", include=_REFINEMENT)
 
     @staticmethod
     def version(stage: str) -> int:
@@ -210,8 +248,15 @@ class Session:
         return _PROGRAM_MB + round(n_x * n_y * _MOSAIC_BYTES / 1e6)
 
     def grid(self, wildcards: Wildcards) -> list[list[int]]:
-        """Return [tile, grid x, grid y] of every tile of a mosaic, or of a template."""
-        grid = self.config.experiment.grid_of(self._mosaic(wildcards))
+        """Return [tile, grid x, grid y] of every tile of a mosaic."""
+        return self._grid(int(wildcards.mosaic))
+
+    def template_grids(self, wildcards: Wildcards) -> dict[int, list[list[int]]]:
+        """Return likewise the grids of the mosaics that coordinates are found on."""
+        return {m: self._grid(m) for m in self.ready.templates_of(wildcards.illumination)}
+
+    def _grid(self, mosaic: int) -> list[list[int]]:
+        grid = self.config.experiment.grid_of(mosaic)
         return [[tile, x, y] for tile, (x, y) in grid.items()]
 
     def unit(self, wildcards: Wildcards) -> dict[str, Any]:
@@ -247,8 +292,20 @@ class Session:
         return [f"{batch:03d}" for batch in batches]
 
     def template_of(self, wildcards: Wildcards) -> str:
-        """Return the mosaic that gives an illumination its coordinates and focus."""
+        """Return the mosaic that gives an illumination its focus."""
         return f"{self.ready.template_of(wildcards.illumination):03d}"
+
+    def template_mosaics(self, wildcards: Wildcards) -> list[str]:
+        """Return the mosaics that give an illumination its coordinates, each for every batch."""
+        return [f"{mosaic:03d}" for mosaic, _ in self._template_batches(wildcards)]
+
+    def template_batches(self, wildcards: Wildcards) -> list[str]:
+        """Return the batches of these mosaics, one for each."""
+        return [f"{batch:03d}" for _, batch in self._template_batches(wildcards)]
+
+    def _template_batches(self, wildcards: Wildcards) -> list[tuple[int, int]]:
+        mosaics = self.ready.templates_of(wildcards.illumination)
+        return [(m, b) for m in mosaics for b in self.config.experiment.batches_of(m)]
 
     def illumination_of(self, wildcards: Wildcards) -> str:
         """Return the illumination of a mosaic."""
@@ -274,6 +331,11 @@ class Session:
         """Say what waits and what failed, one line each."""
         lines = [f"left out: {line}" for line in self.left_out]
         lines += [f"waiting: {waiting}" for waiting in self.ready.waiting]
+        lines += [
+            f"waiting: mosaic {mosaic}: its tile coordinates are found on mosaics {lacking} too, "
+            "which are not complete (stitch.template_slices)"
+            for mosaic, lacking in self.ready.without_coordinates.items()
+        ]
         if not self.ready.raw_tiles:
             kind = self.config.acquisition.format
             lines.append(f"waiting: there is no {kind} tile in {self.ready.raw}")

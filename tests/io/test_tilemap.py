@@ -1,12 +1,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import jinja2
 import numpy as np
 import pytest
 import yaml
 
 from octflow.core.errors import DataError
-from octflow.io.tilemap import Tilemap, read_tilemap, render_tilemap, write_tilemap
+from octflow.io.tilemap import Tilemap, read_tilemap, render_tilemap, write_listing, write_tilemap
 
 TILEMAP = Tilemap(
     illumination="tilted",
@@ -70,6 +71,18 @@ def test_rendering_tells_mosaic_modality_and_resolution(path):
         "scan_resolution": [0.012, 0.01, 0.0025],
         "tile_overlap": [40, 70],
     }
+
+
+def test_a_listing_is_the_tilemap_filled_in(path):
+    options = {"base_dir": Path("mosaic-003/processed"), "mosaic": 3, "modality": "ori"}
+    write_listing(path.with_suffix(".yaml"), TILEMAP, **options)
+    assert path.with_suffix(".yaml").read_text() == render_tilemap(path, **options)
+
+
+def test_scan_resolution_is_a_parameter_too(path):
+    plain = {"base_dir": "d", "mosaic": 1, "modality": "aip"}
+    text = jinja2.Template(path.read_text()).render(**plain, scan_resolution=[0.02, 0.02, 0.005])
+    assert yaml.safe_load(text)["metadata"]["scan_resolution"] == [0.02, 0.02, 0.005]
 
 
 def test_layout_of_a_tilemap_knows_positions_and_overlap(path):

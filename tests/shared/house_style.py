@@ -10,7 +10,18 @@ from octflow.workflow.adapter import RESERVED
 
 ROOT = Path(__file__).parents[2]
 STAGES = ("ingest", "convert", "process", "archive", "stitch", "volume", "register", "stack")
-VERBS = {"start", "archive", "convert", "process", "find", "stitch", "join", "register", "stack"}
+VERBS = {
+    "start",
+    "archive",
+    "convert",
+    "process",
+    "find",
+    "refine",
+    "stitch",
+    "join",
+    "register",
+    "stack",
+}
 
 
 def stage_of(rule):

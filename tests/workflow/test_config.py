@@ -37,6 +37,11 @@ def test_the_shipped_configuration_describes_the_demo():
         ({"stitch": {"search_pixels": 3}}, r"stitch.search_pixels: found 3"),
         ({"instrument": {"wavelength_um": "red"}}, r"instrument.wavelength_um: found 'red'"),
         ({"experiment": {"grid_size_y": 0}}, r"experiment.grid_size_y: found 0"),
+        ({"stitch": {"template_slices": []}}, r"stitch.template_slices: found \[\]"),
+        (
+            {"stitch": {"coordinates": {"tiled": "a.txt"}}},
+            r"stitch.coordinates: found tiled, expected normal, tilted",
+        ),
         (
             {"acquisition": {"interleaved": True}},
             r"illuminations: found tile_size_x_px normal: 350, tilted: 200, expected the same",

@@ -72,6 +72,18 @@ def test_a_mosaic_waits_for_the_slice_that_gives_the_coordinates(bench):
     assert bench.ready.mosaics == []
 
 
+def test_coordinates_of_several_slices_wait_for_all_of_them(bench):
+    stitch = CONFIG.stitch.model_copy(update={"template_slices": (1, 2)})
+    bench.config = CONFIG.model_copy(update={"stitch": stitch})
+    bench.arrive(1, [1, 2, 3, 4])
+    bench.arrive(2, [1, 2])
+    assert bench.ready.mosaics == []
+    assert bench.ready.without_coordinates == {1: [3], 2: [4]}
+    bench.arrive(3, [1, 2, 3, 4])
+    assert bench.ready.mosaics == [1, 3]
+    assert bench.ready.without_coordinates == {2: [4]}
+
+
 def test_a_declared_hole_counts_as_there_and_keeps_its_reason(bench):
     bench.arrive(2, [1])
     declare_missing(bench.project, 2, [2], "laser off")

@@ -52,7 +52,9 @@ def test_params_are_plain_values(session):
         "settings": session.settings("register"),
         "instrument": session.instrument,
         "illuminations": session.illuminations,
-        "grid": session.grid(job(illumination="normal")),
+        "grid": session.grid(job(mosaic="001")),
+        "grids": session.template_grids(job(illumination="normal")),
+        "coordinates": session.coordinate_settings,
         "version": session.version("stitch"),
     }
     assert eval(repr(plain)) == plain
@@ -78,6 +80,50 @@ def test_what_delivered_files_cannot_give_is_left_out_and_said(tmp_path):
         "left out: stitch.mask_outputs: biref",
     ]
     assert "left out: register: needs biref and ori" in session.remarks()
+
+
+def test_what_coordinates_wait_for_is_said(tmp_path):
+    raw = tmp_path / "phantom" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "mosaic_003_image_0001_spectral_0001.nii").touch()
+    rows = [{"name": name, "grid_size_x": 1} for name in ("normal", "tilted")]
+    values = {
+        "experiment": {"grid_size_y": 1, "illuminations": rows},
+        "ingest": {"stable_seconds": 0},
+        "stitch": {"template_slices": [1, 3]},
+    }
+    said = "waiting: mosaic 3: its tile coordinates are found on mosaics [1, 5] too, which"
+    assert open_session(values, tmp_path).remarks()[-1].startswith(said)
+
+
+def test_every_batch_of_the_template_slices_gives_coordinates(tmp_path):
+    override = {"first_slice": 2, "last_slice": 2, "grid_size_x": 1, "first_column": 1}
+    rows = [{"name": "normal", "grid_size_x": 2, "overrides": [override]}]
+    experiment = {"grid_size_y": 1, "illuminations": rows}
+    stitch = {"template_slices": [1, 2]}
+    session = open_session({"experiment": experiment, "stitch": stitch}, tmp_path)
+    normal = job(illumination="normal")
+    assert session.template_mosaics(normal) == ["001", "001", "002"]
+    assert session.template_batches(normal) == ["001", "002", "001"]
+    assert session.template_grids(normal) == {1: [[1, 0, 0], [2, 1, 0]], 2: [[1, 1, 0]]}
+
+
+def test_another_content_of_brought_coordinates_is_another_param(tmp_path):
+    values = {"stitch": {"coordinates": {"normal": "a.txt"}}, "project": {"folder": "p"}}
+    session = open_session(values, tmp_path)
+    assert session.coordinate_settings["coordinates_ids"] == {}
+    (tmp_path / "p" / "a.txt").write_text("dim = 2")
+    before = session.coordinate_settings
+    (tmp_path / "p" / "a.txt").write_text("dim = 3")
+    assert session.coordinate_settings != before
+
+
+def test_how_mosaics_are_blended_does_not_touch_the_coordinates(tmp_path):
+    changes = {"placement": "rounded", "modalities": ["aip"], "previews": False, "refine": True}
+    plain, changed = (
+        open_session({"stitch": stitch}, tmp_path).coordinate_settings for stitch in ({}, changes)
+    )
+    assert plain == changed
 
 
 def test_parsing_the_workflow_does_not_import_numerics():

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from octflow.core.gates import judged
 from octflow.core.instrument import Instrument
 from octflow.stages.process.contrast import Contrasts
 from octflow.stages.process.enface import depth_window, max_over, mean_over
@@ -19,7 +20,6 @@ from octflow.stages.process.products import (
 )
 from octflow.stages.process.quality import (
     judge_tile,
-    judged,
     mean_noise,
     noise_floor_db,
     refuse,

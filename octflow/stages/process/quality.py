@@ -1,7 +1,6 @@
 """How good a tile is, and what it is held against."""
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 from octflow.core.errors import DataError
 from octflow.core.record import Gate
 from octflow.stages.process.products import Maps
-from octflow.stages.process.settings import AtLeast, AtMost
 from octflow.stages.process.surface import Surface, profiles_around
 
 DEEP_PX = 100
@@ -172,40 +170,6 @@ def _first_reaching(rise: NDArray[np.float64], level: float) -> float:
         return 0.0
     below, above = rise[after - 1], rise[after]
     return float(after - 1 + (level - below) / (above - below))
-
-
-def judged(qc: Mapping[str, float], bounds: Mapping[str, AtLeast | AtMost]) -> list[Gate]:
-    """Hold the numbers of a tile against their bounds.
-
-    Parameters
-    ----------
-    qc : dict of str to float
-        Numbers; those not measured are not judged.
-    bounds : dict of str to AtLeast or AtMost
-        By the same names.
-
-    Returns
-    -------
-    gates : list of Gate
-        With the bound that was missed; the one for warnings where none was.
-    """
-    return [
-        _gate(name, qc[name], bound)
-        for name, bound in bounds.items()
-        if name in qc and (bound.warn is not None or bound.fail is not None)
-    ]
-
-
-def _gate(name: str, value: float, bound: AtLeast | AtMost) -> Gate:
-    missed = [b is not None and _misses(value, b, bound) for b in (bound.fail, bound.warn)]
-    verdict = "fail" if missed[0] else "warn" if missed[1] else "pass"
-    held = bound.fail if missed[0] or bound.warn is None else bound.warn
-    return Gate(name=name, verdict=verdict, value=value, bound=held)
-
-
-def _misses(value: float, limit: float, bound: AtLeast | AtMost) -> bool:
-    kept = value >= limit if isinstance(bound, AtLeast) else value <= limit
-    return not kept
 
 
 def said(gate: Gate) -> tuple[str, str]:

@@ -1,9 +1,10 @@
 """Section `process` of the configuration."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from octflow.core.gates import AtLeast, AtMost
 from octflow.core.settings import Retries, Settings
 
 Modality = Literal["dBI", "R3D", "O3D", "aip", "mip", "ret", "ori", "biref"]
@@ -11,36 +12,6 @@ Modality = Literal["dBI", "R3D", "O3D", "aip", "mip", "ret", "ori", "biref"]
 
 SurfaceRule = Literal["find", "find-threshold", "find-refined"]
 MapPath = Annotated[str, Field(pattern=r"\.nii(\.gz)?$")]
-
-
-class AtLeast(Settings):
-    """A number that should be large; a bound of null is not held against it."""
-
-    warn: float | None = None
-    """Below, the tile carries a warning."""
-    fail: float | None = None
-    """Below, the tile is refused."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.warn is not None and self.fail is not None and self.fail > self.warn:
-            raise ValueError("fail must not exceed warn")
-        return self
-
-
-class AtMost(Settings):
-    """A number that should be small; a bound of null is not held against it."""
-
-    warn: float | None = None
-    """Above, the tile carries a warning."""
-    fail: float | None = None
-    """Above, the tile is refused."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.warn is not None and self.fail is not None and self.fail < self.warn:
-            raise ValueError("fail must not be less than warn")
-        return self
 
 
 class TileBounds(Settings):

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from octflow.core.gates import Bound, judged
 from octflow.core.instrument import Instrument
 from octflow.core.record import Gate
 from octflow.stages.process.contrast import Contrasts, fill_contrasts
@@ -25,19 +26,12 @@ from octflow.stages.process.products import (
 from octflow.stages.process.quality import (
     clear_nonfinite,
     judge_tile,
-    judged,
     mean_noise,
     noise_floor_db,
     refuse,
 )
 from octflow.stages.process.scattering import scattering
-from octflow.stages.process.settings import (
-    AtLeast,
-    AtMost,
-    ProcessSettings,
-    SurfaceRule,
-    TileBounds,
-)
+from octflow.stages.process.settings import ProcessSettings, SurfaceRule, TileBounds
 
 
 @dataclass(frozen=True)
@@ -143,7 +137,7 @@ def _volumes(tile: ComplexTile, settings: ProcessSettings) -> tuple[Contrasts, f
     return volumes, cleared / (2 * volumes.intensity_db.size)
 
 
-def bounds_of(gates: TileBounds) -> dict[str, AtLeast | AtMost]:
+def bounds_of(gates: TileBounds) -> dict[str, Bound]:
     """Return the bounds of a tile by the names of what they bound."""
     return {name: getattr(gates, name) for name in type(gates).model_fields}
 

@@ -1,6 +1,7 @@
 """From the maps of the tiles to their coordinates."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 
 from octflow.core.mosaic import Along, Grid, neighbours
@@ -28,6 +29,38 @@ def find_positions(
 ) -> Solution:
     """Link all neighbours that are there, and solve for the positions of all tiles.
 
+    Parameters
+    ----------
+    tiles, grid, step_px, search_px, min_confidence, mask_threshold_db
+        See `find_links`.
+
+    Raises
+    ------
+    EstimateError
+        No link is trusted.
+    """
+    links = find_links(
+        tiles,
+        grid,
+        step_px=step_px,
+        search_px=search_px,
+        min_confidence=min_confidence,
+        mask_threshold_db=mask_threshold_db,
+    )
+    return solve_positions(grid, links, step_px)
+
+
+def find_links(
+    tiles: Mapping[int, Floats],
+    grid: Grid,
+    *,
+    step_px: tuple[float, float],
+    search_px: int,
+    min_confidence: float,
+    mask_threshold_db: float,
+) -> list[Link]:
+    """Measure how all neighbours lie that are there.
+
     Whether speckle is the same in neighbouring tiles, and how coarse the tissue is, depends on
     sample and optics: a few links, spread over the mosaic, are measured in several bands of
     texture, and all links in the band that gives most confidence.
@@ -42,11 +75,6 @@ def find_positions(
         Nominal grid step (x, y).
     search_px, min_confidence, mask_threshold_db
         See `find_link`.
-
-    Raises
-    ------
-    EstimateError
-        No link is trusted.
     """
 
     @cache
@@ -64,8 +92,31 @@ def find_positions(
 
     pairs = [pair for pair in neighbours(grid) if pair[0] in tiles and pair[1] in tiles]
     band_px = _best_band(pairs, link)
-    links = [found for pair in pairs if (found := link(pair, band_px)) is not None]
-    return solve_positions(grid, links, step_px)
+    return [found for pair in pairs if (found := link(pair, band_px)) is not None]
+
+
+def renumbered(links: Sequence[Link], grid: Grid, template: Grid) -> list[Link]:
+    """Call the tiles of links as another scan of the same places does.
+
+    Parameters
+    ----------
+    links : sequence of Link
+        Links of one scan.
+    grid, template : mapping of int to (grid_x, grid_y)
+        Tiles of that scan, and of the one whose numbers are wanted.
+
+    Returns
+    -------
+    links : list of Link
+        Without those of places that the other scan does not have.
+    """
+    tile_at = {place: tile for tile, place in template.items()}
+    name = {tile: tile_at[place] for tile, place in grid.items() if place in tile_at}
+    return [
+        replace(link, first=name[link.first], second=name[link.second])
+        for link in links
+        if link.first in name and link.second in name
+    ]
 
 
 def _best_band(pairs: Sequence[Pair], link: Callable[[Pair, Band], Link | None]) -> Band:

@@ -1,25 +1,27 @@
 """Stage stitch, file to file: maps of tiles to coordinates, and to mosaics."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
-from octflow.core.names import AXIAL, tile_name
+from octflow.core.names import AXIAL
 from octflow.core.record import Outcome, Product
 from octflow.io.picture import panel_of, write_sheet
 from octflow.io.records import checked, listed, product, read_record
-from octflow.io.tileconfig import TilePosition, write_tileconfig
 from octflow.io.tilemap import Tilemap, read_tilemap, write_tilemap
 from octflow.io.tiles import TileMaps, hole_warnings, mosaic_of, tile_fates
 from octflow.stages.stitch import report
 from octflow.stages.stitch.blend import blend_halves
-from octflow.stages.stitch.coordinates import find_positions
+from octflow.stages.stitch.listings import write_configurations, write_listings
 from octflow.stages.stitch.mask import tissue_mask
 from octflow.stages.stitch.products import Shelf
+from octflow.stages.stitch.refine import refine_positions
 from octflow.stages.stitch.seams import find_seams
 from octflow.stages.stitch.settings import StitchSettings
+from octflow.stages.stitch.sources import scans_of, solution_of
 
 
 def find_tilemap(
@@ -29,16 +31,16 @@ def find_tilemap(
     picture: Path,
     folder: Path,
     illumination: Illumination,
-    grid: list[list[int]],
+    grids: dict[int, list[list[int]]],
     instrument: Instrument,
     settings: StitchSettings,
 ) -> Outcome:
-    """Find the tile coordinates of an illumination on its first mosaic.
+    """Find the tile coordinates of an illumination on its first mosaic, or on several.
 
     Parameters
     ----------
     processed : list of Path
-        Flags of the processed batches of that mosaic.
+        Flags of the processed batches of these mosaics.
     tilemap : Path
         Template of the coordinates to be written.
     picture : Path
@@ -47,8 +49,8 @@ def find_tilemap(
         Folder of the TileConfiguration files.
     illumination : Illumination
         Tile size, overlap and background level.
-    grid : list of [tile, grid_x, grid_y]
-        All tiles of the mosaic.
+    grids : dict of mosaic to list of [tile, grid_x, grid_y]
+        All tiles of every mosaic; the first one's are those of the template.
     instrument : Instrument
         Voxel size.
     settings : StitchSettings
@@ -57,36 +59,90 @@ def find_tilemap(
     Raises
     ------
     EstimateError
-        No link between tiles can be trusted.
+        No link between tiles can be trusted, or a gate says fail.
     """
-    places = {tile: (x, y) for tile, x, y in grid}
     shape = _tile_shape(illumination)
-    roles = list(dict.fromkeys(("aip", *settings.link_modalities)))
-    maps = TileMaps(processed, roles, shape, among=places)
-    solution = find_positions(
-        maps,
-        places,
-        step_px=illumination.nominal_step_px(),
-        search_px=settings.search_px,
-        min_confidence=settings.min_confidence,
-        mask_threshold_db=illumination.mask_threshold_db,
-    )
+    scans = scans_of(processed, grids, shape)
+    first, mosaic = scans[0], next(iter(grids))
+    solution = solution_of(scans, illumination, settings, folder)
     size_mm, overlap_px = instrument.voxel_size_mm, _overlap_px(illumination)
-    found = Tilemap(illumination.name, size_mm, overlap_px, solution.positions_px, places)
+    found = Tilemap(illumination.name, size_mm, overlap_px, solution.positions_px, dict(first.grid))
     write_tilemap(tilemap, found)
-    configurations = _write_configurations(folder, mosaic_of(processed), found, illumination)
-    aip = TileMaps(processed, ["aip"], shape, among=places)
-    panels = report.link_panels(solution, places, blend_halves(found.layout(shape), aip, places))
+    configurations = write_configurations(folder, mosaic, found, illumination.nominal_step_px())
+    aip = first.maps("aip")
+    panels = report.link_panels(
+        solution, first.grid, blend_halves(found.layout(shape), aip, first.grid)
+    )
     write_sheet(picture, panels, title=f"Tile coordinates, illumination {illumination.name}")
-    tiles = tile_fates(processed, places, maps)
-    numbers = report.link_numbers(solution, places)
-    gates = report.link_gates(numbers, settings)
+    tiles = tile_fates(first.flags, first.grid, aip)
+    numbers = {"mosaics": len(scans), **report.link_numbers(solution, first.grid)}
+    gates = report.judge(numbers, settings)
+    report.refuse(f"tile coordinates of {illumination.name}", gates)
     return Outcome(
+        inputs=_brought(illumination, settings),
         outputs=[product(tilemap, "tilemap"), *configurations, product(picture, "picture")],
         tiles=tiles,
         qc=numbers,
         gates=gates,
         warnings=[*hole_warnings(tiles), *report.gate_warnings(gates)],
+    )
+
+
+def refine_tilemap(
+    *,
+    processed: list[Path],
+    found: Path,
+    tilemap: Path,
+    picture: Path,
+    illumination: Illumination,
+    grid: list[list[int]],
+    settings: StitchSettings,
+) -> Outcome:
+    """Find the tile coordinates of one mosaic around those of its illumination.
+
+    Parameters
+    ----------
+    processed : list of Path
+        Flags of the processed batches of the mosaic.
+    found : Path
+        Flag of the tile coordinates of its illumination.
+    tilemap : Path
+        Template of the mosaic's coordinates to be written.
+    picture : Path
+        Sheet of residuals, links and seams to be written.
+    illumination : Illumination
+        Tile size and background level.
+    grid : list of [tile, grid_x, grid_y]
+        All tiles of the mosaic.
+    settings : StitchSettings
+        How links are found and judged, and how far tiles may be moved.
+    """
+    mosaic, shape = mosaic_of(processed), _tile_shape(illumination)
+    coordinates = checked(listed(read_record(found), "tilemap")[0])
+    (scan,) = scans_of(processed, {mosaic: grid}, shape)
+    template = read_tilemap(coordinates).on(dict(scan.grid))
+    links = scan.links(illumination, settings)
+    refined = refine_positions(
+        template.positions_px, scan.grid, links, refine_px=settings.refine_px
+    )
+    own = replace(template, positions_px=refined.solution.positions_px)
+    write_tilemap(tilemap, own)
+    aip = scan.maps("aip")
+    blended = blend_halves(own.layout(shape), aip, scan.grid)
+    panels = [
+        *report.link_panels(refined.solution, scan.grid, blended),
+        report.moved_panel(refined, scan.grid, blended),
+    ]
+    write_sheet(picture, panels, title=f"Tile coordinates, mosaic {mosaic}", across=4)
+    numbers = report.link_numbers(refined.solution, scan.grid) | report.moved_numbers(refined)
+    gates = report.judge(numbers, settings)
+    return Outcome(
+        inputs=[product(coordinates, "tilemap")],
+        outputs=[product(tilemap, "tilemap"), product(picture, "picture")],
+        tiles=tile_fates(processed, scan.grid, aip),
+        qc=numbers,
+        gates=gates,
+        warnings=[*report.kept_warnings(refined), *report.gate_warnings(gates)],
     )
 
 
@@ -157,10 +213,12 @@ def stitch_enface(
             panels.append(panel_of(modality, shown, window=settings.window_of(modality)))
         del blended
 
+    outputs += write_listings(folder, shelf.mosaic, tilemap, maps)
     title = f"Mosaic {shelf.mosaic}, illumination {illumination.name}"
     write_sheet(overview, panels, title=title, across=4)
     tiles = tile_fates(processed, tilemap.grid, maps["aip"])
-    gates = report.enface_gates(numbers, settings)
+    gates = report.judge(numbers, settings)
+    report.refuse(f"mosaic {shelf.mosaic}", gates)
     return Outcome(
         inputs=[product(coordinates, "tilemap")],
         outputs=[*outputs, product(overview, "overview")],
@@ -171,24 +229,10 @@ def stitch_enface(
     )
 
 
-def _write_configurations(
-    folder: Path, mosaic: int, found: Tilemap, illumination: Illumination
-) -> list[Product]:
-    """Write nominal and found positions as Fiji does."""
-    step_x, step_y = illumination.nominal_step_px()
-    nominal = {tile: (x * step_x, y * step_y) for tile, (x, y) in found.grid.items()}
-    written = []
-    for name, role, positions in (
-        ("TileConfiguration.txt", "tileconfiguration", nominal),
-        ("TileConfiguration.registered.txt", "tileconfiguration_registered", found.positions_px),
-    ):
-        tiles = [
-            TilePosition(tile_name(mosaic, tile, "aip"), *position)
-            for tile, position in sorted(positions.items())
-        ]
-        write_tileconfig(folder / name, tiles)
-        written.append(product(folder / name, role))
-    return written
+def _brought(illumination: Illumination, settings: StitchSettings) -> list[Product]:
+    """List the file that the coordinates were taken from, if any."""
+    path = settings.coordinates.get(illumination.name)
+    return [product(Path(path), "coordinates")] if path else []
 
 
 def _tile_shape(illumination: Illumination) -> tuple[int, int]:

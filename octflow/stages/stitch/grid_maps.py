@@ -1,6 +1,6 @@
-"""Pictures of a grid of tiles: one field per tile and one per link."""
+"""Pictures of a grid of tiles, with a field per link."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -33,7 +33,7 @@ def link_map(grid: Grid, links: Sequence[Pair], values: Sequence[float]) -> NDAr
     links : sequence of Pair
         Links, or seams, to be drawn.
     values : sequence of float
-        One number per link.
+        One number per link; of several links between the same tiles the largest is drawn.
 
     Returns
     -------
@@ -43,16 +43,8 @@ def link_map(grid: Grid, links: Sequence[Pair], values: Sequence[float]) -> NDAr
     picture = np.full([2 * n - 1 for n in _size(grid)], np.nan, np.float32)
     for link, value in zip(links, values, strict=True):
         (x, y), (other_x, other_y) = grid[link.first], grid[link.second]
-        picture[y + other_y, x + other_x] = value
-    return picture
-
-
-def tile_map(grid: Grid, values: Mapping[int, float]) -> NDArray[np.float32]:
-    """Draw a number of every tile at its place in the grid, NaN where there is none."""
-    picture = np.full(_size(grid), np.nan, np.float32)
-    for tile, value in values.items():
-        x, y = grid[tile]
-        picture[y, x] = value
+        at = y + other_y, x + other_x
+        picture[at] = np.fmax(picture[at], value)
     return picture
 
 

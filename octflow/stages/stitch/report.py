@@ -5,14 +5,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from octflow.core.errors import EstimateError
+from octflow.core.gates import judged
 from octflow.core.mosaic import Grid
 from octflow.core.record import Gate
-from octflow.io.picture import UNITS, Panel, panel_of, panel_step
+from octflow.io.arrows import Arrows
+from octflow.io.picture import UNITS, WINDOWS, Panel, panel_of, panel_step
 from octflow.stages.stitch.blend import Blended
-from octflow.stages.stitch.grid_maps import link_map, tile_map
+from octflow.stages.stitch.grid_maps import link_map
+from octflow.stages.stitch.refine import Refined
 from octflow.stages.stitch.seams import Seam, checkerboard, seam_difference, seam_rms
 from octflow.stages.stitch.settings import StitchSettings
-from octflow.stages.stitch.solve import Solution
+from octflow.stages.stitch.solve import Offsets, Solution
 
 Numbers = dict[str, float | int | str | None]
 
@@ -42,22 +46,26 @@ def link_numbers(solution: Solution, grid: Grid) -> Numbers:
     }
 
 
-def link_gates(numbers: Numbers, settings: StitchSettings) -> list[Gate]:
-    """Hold residuals and trusted links against their bounds."""
-    residual, fraction = numbers["residual_rms_px"], numbers["trusted_links_fraction"]
-    return [
-        _gate("residual_rms_px", residual, settings.max_residual_px, largest=True),
-        _gate("trusted_links_fraction", fraction, settings.min_trusted_fraction, largest=False),
-    ]
+def judge(numbers: Numbers, settings: StitchSettings) -> list[Gate]:
+    """Hold the numbers that have bounds against them."""
+    measured = {name: n for name, n in numbers.items() if not isinstance(n, str)}
+    return judged(measured, dict(settings.gates))
 
 
-def enface_gates(numbers: Numbers, settings: StitchSettings) -> list[Gate]:
-    """Hold coverage against its bound, and see that there is tissue."""
-    coverage, tissue = numbers["coverage_fraction"], numbers["tissue_fraction"]
-    return [
-        _gate("coverage_fraction", coverage, settings.min_coverage_fraction, largest=False),
-        _gate("tissue_fraction", tissue, settings.min_tissue_fraction, largest=False),
-    ]
+def refuse(what: str, gates: list[Gate]) -> None:
+    """Stop where a gate says fail.
+
+    Raises
+    ------
+    EstimateError
+        Names what is refused, the number and its bound.
+    """
+    for gate in gates:
+        if gate.verdict == "fail":
+            raise EstimateError(
+                f"{what}: found {gate.name} {gate.value:.3g}, expected a number within the bound "
+                f"{gate.bound:g} (stitch.gates)"
+            )
 
 
 def gate_warnings(gates: list[Gate]) -> list[str]:
@@ -66,20 +74,64 @@ def gate_warnings(gates: list[Gate]) -> list[str]:
 
 
 def link_panels(solution: Solution, grid: Grid, aip: Blended) -> list[Panel]:
-    """Show the mosaic, its seams, and the links as a grid."""
-    trusted = [link for link in solution.links if link.verdict == "trusted"]
-    kept = [link.verdict == "trusted" for link in solution.links]
-    lengths = np.hypot(*solution.residuals_px[kept].T).tolist()
-    confidences = [link.confidence for link in solution.links]
-    x_px, y_px = _lattice_deviations(solution, grid)
+    """Show the mosaic, its seams, what the links do not agree on, and how regular the stage is."""
+    links = solution.links
+    confidence = link_map(grid, links, [link.confidence for link in links])
     return [
         panel_of("aip", aip.whole),
         *overlap_panels(aip),
-        Panel("residual of trusted links", link_map(grid, trusted, lengths), "px", None, "magma"),
-        Panel("confidence of links", link_map(grid, solution.links, confidences), "sigma"),
-        Panel("x less lattice", tile_map(grid, x_px), "px", None, "coolwarm"),
-        Panel("y less lattice", tile_map(grid, y_px), "px", None, "coolwarm"),
+        _with_arrows(aip, "residuals of trusted links", *_residuals(solution, aip)),
+        Panel("confidence of links", confidence, "sigma", None, "viridis"),
+        _with_arrows(aip, "tiles less lattice", *_lattice_deviations(solution, grid, aip)),
     ]
+
+
+def moved_panel(refined: Refined, grid: Grid, aip: Blended) -> Panel:
+    """Show how the tiles of a mosaic lie off the template."""
+    at_px = _middles(refined.solution, aip)
+    return _with_arrows(aip, "tiles less template", at_px, refined.moved_px)
+
+
+def _with_arrows(aip: Blended, title: str, at_px: Offsets, by_px: Offsets) -> Panel:
+    """Draw shifts on the mosaic, which is kept dark for them."""
+    low, high = WINDOWS["aip"]
+    shown = panel_of("aip", aip.whole, title)
+    return replace(shown, window=(low, 2 * high - low), arrows=Arrows(at_px, by_px))
+
+
+def _middles(solution: Solution, aip: Blended) -> Offsets:
+    """Return the middle (x, y) of every tile in ascending order."""
+    positions = np.array([p for _, p in sorted(solution.positions_px.items())])
+    size = np.array(aip.whole.shape[::-1]) - positions.max(axis=0)
+    middles: Offsets = positions + size / 2
+    return middles
+
+
+def _residuals(solution: Solution, aip: Blended) -> tuple[Offsets, Offsets]:
+    """Return where the trusted links lie, and their residuals."""
+    middles = dict(zip(sorted(solution.positions_px), _middles(solution, aip), strict=True))
+    kept = [link.verdict == "trusted" for link in solution.links]
+    at_px = [
+        (middles[link.first] + middles[link.second]) / 2
+        for link in solution.links
+        if link.verdict == "trusted"
+    ]
+    return np.array(at_px, np.float64).reshape(-1, 2), solution.residuals_px[kept]
+
+
+def moved_numbers(refined: Refined) -> Numbers:
+    """Measure how far the tiles of a mosaic lie off the template."""
+    lengths = np.hypot(*refined.moved_px.T)
+    return {
+        "refined": int(refined.kept is None),
+        "moved_rms_px": float(np.sqrt(np.mean(lengths**2))),
+        "moved_max_px": float(lengths.max()),
+    }
+
+
+def kept_warnings(refined: Refined) -> list[str]:
+    """Say why a mosaic keeps the coordinates of the template."""
+    return [f"coordinates of the template are kept: {refined.kept}"] if refined.kept else []
 
 
 def seam_panels(
@@ -147,16 +199,10 @@ def _named(seam: Seam) -> str:
     return f"tiles {seam.first}, {seam.second}: {seam.ratio:.1f} times the median"
 
 
-def _lattice_deviations(solution: Solution, grid: Grid) -> tuple[dict[int, float], ...]:
-    """Return position less fitted lattice of every tile, along x and along y."""
+def _lattice_deviations(solution: Solution, grid: Grid, aip: Blended) -> tuple[Offsets, Offsets]:
+    """Return the middles of the tiles, and position less fitted lattice."""
     tiles = sorted(grid)
     places = np.array([(*grid[t], 1.0) for t in tiles])
     positions = np.array([solution.positions_px[t] for t in tiles])
     lattice = places @ np.linalg.lstsq(places, positions, rcond=None)[0]
-    return tuple(dict(zip(tiles, d.tolist(), strict=True)) for d in (positions - lattice).T)
-
-
-def _gate(name: str, value: float | str | None, bound: float, *, largest: bool) -> Gate:
-    number = None if value is None else float(value)
-    good = number is not None and (number <= bound if largest else number >= bound)
-    return Gate(name=name, verdict="pass" if good else "warn", value=number, bound=bound)
+    return _middles(solution, aip), positions - lattice

@@ -46,8 +46,13 @@ def scan(
     backlash_px=0.0,
     background=(),
     seed=0,
+    slice_seed=None,
+    drift_px=(0.0, 0.0),
 ):
-    """Scan a speckled field by columns; tiles in `background` see only noise, at 50 dB."""
+    """Scan a speckled field by columns; tiles in `background` see only noise, at 50 dB.
+
+    `slice_seed` is that of another slice under the same stage; it drifts from column to column.
+    """
     rng = np.random.default_rng(seed)
     (size_x, size_y), (n_y, n_x) = grid_size, tile_px
     step = (n_x * (1 - overlap), n_y * (1 - overlap))
@@ -57,12 +62,13 @@ def scan(
     for tile, (x, y) in grid.items():
         jitter = rng.normal(0, jitter_px, 2)
         places[tile] = (
-            x * step[0] - y * step[1] * skew + jitter[0],
-            y * step[1] + x * step[0] * skew + backlash_px * (x % 2) + jitter[1],
+            x * (step[0] + drift_px[0]) - y * step[1] * skew + jitter[0],
+            y * step[1] + x * (step[0] * skew + drift_px[1]) + backlash_px * (x % 2) + jitter[1],
         )
     low = np.min(list(places.values()), axis=0)
     positions = {t: tuple(np.subtract(p, low)) for t, p in places.items()}
     high = np.max(list(positions.values()), axis=0)
+    rng = rng if slice_seed is None else np.random.default_rng(slice_seed)
     field = 70 + 3 * speckled((int(high[1]) + n_y + 30, int(high[0]) + n_x + 30), rng)
     tiles = {
         t: cut(field, *positions[t], (n_y, n_x)) + rng.normal(0, noise_db, (n_y, n_x)) for t in grid

@@ -1,10 +1,13 @@
 import json
+from functools import partial
 from pathlib import Path
 
+import jinja2
 import nibabel as nib
 import numpy as np
 import pytest
 import tifffile
+import yaml
 from PIL import Image
 from pydantic import ValidationError
 
@@ -76,7 +79,7 @@ def find(project, where, **settings):
         picture=where / "tilemap.jpg",
         folder=where,
         illumination=ILLUMINATION,
-        grid=[[t, *place] for t, place in scan.grid.items()],
+        grids={1: [[t, *place] for t, place in scan.grid.items()]},
         instrument=INSTRUMENT,
         settings=StitchSettings(**settings),
     )
@@ -143,14 +146,39 @@ def test_mosaic_without_any_trusted_link_is_an_error(project, tmp_path):
         find(project, tmp_path, min_confidence=1e6)
 
 
+REFUSED = {
+    "coordinates": ({"residual_rms_px": {"warn": 0, "fail": 0}}, r"of normal: found residual_rms"),
+    "mosaic": ({"coverage_fraction": {"fail": 1}}, r"mosaic 1: found coverage_fraction 0\.9"),
+}
+
+
+@pytest.mark.parametrize(("gates", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_misses_a_bound_named_fail_is_refused(project, found, tmp_path, gates, message):
+    step = find if "residual_rms_px" in gates else partial(stitch, found=found)
+    with pytest.raises(EstimateError, match=message):
+        step(project, tmp_path, gates=gates)
+
+
 def test_every_map_is_written_in_three_formats(stitched):
     roles = {p.role for p in stitched.outputs}
-    expected = {f"{m}{kind}" for m in MAPS for kind in ("", "_jpeg", "_tiff")}
+    expected = {f"{m}{kind}" for m in MAPS for kind in ("", "_jpeg", "_tiff", "_tiles")}
     assert roles == expected | {"mask", "mask_jpeg", "overview"}
     shape = read_nifti(path_of(stitched, "aip")).shape
     with Image.open(path_of(stitched, "aip_jpeg")) as picture:
         assert picture.size == shape[::-1]
     assert tifffile.imread(path_of(stitched, "ret_tiff")).shape == shape
+
+
+@pytest.mark.parametrize("modality", MAPS)
+def test_tilemap_is_filled_in_for_every_map(project, stitched, modality):
+    folder, _, scan = project
+    template = jinja2.Template((folder / "found" / "tilemap-normal.j2").read_text())
+    text = template.render(base_dir=folder, mosaic=1, modality=modality)
+    listing = yaml.safe_load(path_of(stitched, f"{modality}_tiles").read_text())
+    assert listing == yaml.safe_load(text)
+    files = {tile["tile_number"]: Path(tile["filepath"]) for tile in listing["tiles"]}
+    assert set(files) == set(scan.grid)
+    assert [tile for tile, path in files.items() if not path.exists()] == [MISSING]
 
 
 def test_headers_carry_the_true_pixel_size(stitched):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from octflow.stages.stitch.grid_maps import link_map, tile_map
+from octflow.stages.stitch.grid_maps import link_map
 from octflow.stages.stitch.links import Link
 
 GRID = {1: (0, 0), 2: (0, 1), 3: (1, 0), 4: (1, 1)}
@@ -18,7 +18,6 @@ def test_links_are_drawn_between_their_tiles():
     assert np.isfinite(picture).sum() == 2
 
 
-def test_tiles_are_drawn_at_their_place():
-    picture = tile_map(GRID, {2: 3.0})
-    assert picture[1, 0] == 3
-    assert np.isfinite(picture).sum() == 1
+def test_of_links_between_the_same_tiles_the_largest_number_is_drawn():
+    twice = [link(1, 3, "x"), link(1, 3, "x"), link(1, 3, "x")]
+    assert link_map(GRID, twice, [5, 9, 7])[0, 1] == 9
