@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := phantom
+BENCH := .venv-bench
 
-.PHONY: help install demo simulate accuracy dag report format lint types octave parity test test-fast generated clean
+.PHONY: help install demo simulate accuracy dag report format lint types octave parity test test-fast generated benchmark-mosaics clean
 
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -70,6 +71,17 @@ octave:  ## install GNU Octave where it is missing
 
 parity: install octave  ## print format | backend | product | largest difference | bound
 	$(BIN)/pytest -q tests/parity
+
+# Peers ask for other versions than octflow is tested with: they have an environment of their own.
+$(BENCH)/installed: pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --editable '.[bench]'
+	touch $@
+
+benchmark-mosaics: $(BENCH)/installed  ## time coordinates, maps, volumes against peers; takes hours
+	$(BENCH)/bin/python benchmarks/coordinates.py
+	$(BENCH)/bin/python benchmarks/enface.py
+	$(BENCH)/bin/python benchmarks/volumes.py
 
 test: lint types octave  ## run all checks
 	$(BIN)/pytest -n 2 --dist loadfile
