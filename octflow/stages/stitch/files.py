@@ -12,7 +12,7 @@ from octflow.io.picture import panel_of, write_sheet
 from octflow.io.records import checked, listed, product, read_record
 from octflow.io.tileconfig import TilePosition, write_tileconfig
 from octflow.io.tilemap import Tilemap, read_tilemap, write_tilemap
-from octflow.io.tiles import TileMaps, hole_warnings, mosaic_of, tile_fates
+from octflow.io.tiles import TileMaps, damage_warnings, hole_warnings, mosaic_of, tile_fates
 from octflow.stages.stitch import report
 from octflow.stages.stitch.blend import blend_halves
 from octflow.stages.stitch.coordinates import find_positions
@@ -135,7 +135,7 @@ def stitch_enface(
     reached = layout.counted(maps["aip"])
     reachable = layout.counted(tilemap.grid)
     numbers: report.Numbers = {}
-    outputs, panels = [], []
+    outputs, panels, warnings = [], [], []
     for modality, source in maps.items():
         axial = modality in AXIAL
         blended = blend_halves(layout, source, tilemap.grid, axial=axial)
@@ -147,6 +147,7 @@ def stitch_enface(
             numbers |= report.coverage_numbers(reached, reachable, mask)
         seams = find_seams(layout, tilemap.grid, blended, judged, axial=axial)
         numbers |= report.seam_numbers(modality, seams)
+        warnings += damage_warnings(modality, source)
         if modality == "aip":
             panels += report.seam_panels(blended, mask, reached, tilemap.grid, seams)
         if modality in settings.modalities:
@@ -167,7 +168,7 @@ def stitch_enface(
         tiles=tiles,
         qc=numbers,
         gates=gates,
-        warnings=[*hole_warnings(tiles), *report.gate_warnings(gates)],
+        warnings=[*hole_warnings(tiles), *warnings, *report.gate_warnings(gates)],
     )
 
 
