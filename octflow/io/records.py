@@ -1,6 +1,7 @@
 """Read records (flags) and the products they list."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -79,7 +80,9 @@ def checked(listed_product: Product, *, digest: bool = False) -> Path:
     return path
 
 
-def tile_products(flags: list[Path], role: str) -> dict[int, Path]:
+def tile_products(
+    flags: list[Path], role: str, among: Collection[int]
+) -> tuple[dict[int, Path], dict[int, str]]:
     """Collect one product of every tile from the flags of a mosaic's batches.
 
     Parameters
@@ -88,12 +91,23 @@ def tile_products(flags: list[Path], role: str) -> dict[int, Path]:
         Records of `process_batch`.
     role : str
         Modality.
+    among : collection of int
+        Tiles that are asked for.
 
     Returns
     -------
     paths : dict of int to Path
         Tile id to file; tiles without the product are left out, they become holes. Each file was
         compared in size with its record.
+    damaged : dict of int to str
+        Tiles whose file is gone or has another size, and what was found and expected.
     """
-    found = (p for flag in flags for p in listed(read_record(flag), role))
-    return {p.tile: checked(p) for p in found if p.tile is not None}
+    paths, damaged = {}, {}
+    for one in (p for flag in flags for p in listed(read_record(flag), role)):
+        if one.tile is None or one.tile not in among:
+            continue
+        try:
+            paths[one.tile] = checked(one)
+        except DataError as error:
+            damaged[one.tile] = str(error)
+    return paths, damaged

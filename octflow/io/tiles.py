@@ -15,7 +15,10 @@ from octflow.io.scaled import read_scaled
 
 
 class TileMaps(Mapping[int, NDArray[np.float32]]):
-    """Maps (Y, X) of the tiles, or several per tile (C, Y, X); nothing is kept in memory."""
+    """Maps (Y, X) of the tiles, or several per tile (C, Y, X); nothing is kept in memory.
+
+    Tiles whose file is gone or has another size than was recorded are left out.
+    """
 
     def __init__(
         self,
@@ -25,7 +28,9 @@ class TileMaps(Mapping[int, NDArray[np.float32]]):
         *,
         among: Collection[int],
     ) -> None:
-        self._paths = [tile_products(flags, role) for role in roles]
+        sound = [tile_products(flags, role, among) for role in roles]
+        self._paths = [paths for paths, _ in sound]
+        self.damaged = {tile: why for _, damaged in sound for tile, why in damaged.items()}
         self._shape = tile_shape
         self._tiles = sorted(set(among).intersection(*self._paths))
 
@@ -59,7 +64,10 @@ class TileMaps(Mapping[int, NDArray[np.float32]]):
 
 
 class TileVolumes(Mapping[int, Scaled]):
-    """Volumes (Z, Y, X) of one modality, memory-mapped as they are stored."""
+    """Volumes (Z, Y, X) of one modality, memory-mapped as they are stored.
+
+    Tiles whose file is gone or has another size than was recorded are left out.
+    """
 
     def __init__(
         self,
@@ -69,7 +77,7 @@ class TileVolumes(Mapping[int, Scaled]):
         *,
         among: Collection[int],
     ) -> None:
-        self._paths = tile_products(flags, role)
+        self._paths, self.damaged = tile_products(flags, role, among)
         self._shape = tile_shape
         self._tiles = sorted(set(among).intersection(self._paths))
 
@@ -90,7 +98,9 @@ def _check_shape(path: Path, array: NDArray, shape: tuple[int, int]) -> None:
         raise DataError(path, found=f"pixels {array.shape}", expected=f"pixels {shape}")
 
 
-def tile_fates(flags: list[Path], expected: Collection[int], found: Collection[int]) -> Tiles:
+def tile_fates(
+    flags: list[Path], expected: Collection[int], found: TileMaps | TileVolumes
+) -> Tiles:
     """Say which tiles of a mosaic are there, and why the others are not.
 
     Parameters
@@ -99,11 +109,12 @@ def tile_fates(flags: list[Path], expected: Collection[int], found: Collection[i
         Records of the mosaic's batches.
     expected : collection of int
         All tiles of the mosaic.
-    found : collection of int
+    found : TileMaps or TileVolumes
         Tiles that are used.
     """
     parts = [part for flag in flags if (part := read_record(flag).tiles)]
     known = {hole.tile: hole for part in parts for hole in (*part.missing, *part.failed)}
+    known |= {t: TileFailure(tile=t, reason=why) for t, why in found.damaged.items()}
     unknown = "no product in the flags of the batches"
     missing = [
         known.get(tile, TileFailure(tile=tile, reason=unknown))
@@ -120,6 +131,11 @@ def hole_warnings(tiles: Tiles) -> list[str]:
     names = ", ".join(str(hole.tile) for hole in tiles.missing[:20])
     more = ", ..." if len(tiles.missing) > 20 else ""
     return [f"{len(tiles.missing)} of {count} tiles are holes: {names}{more}"]
+
+
+def damage_warnings(role: str, found: TileMaps | TileVolumes) -> list[str]:
+    """Name the tiles that lack one product because its file cannot be used."""
+    return [f"{role} of tile {t} is a hole: {why}" for t, why in sorted(found.damaged.items())]
 
 
 def mosaic_of(flags: list[Path]) -> int:

@@ -28,7 +28,7 @@ _BLOCK_KB = 400
 _VOLUMES_KB = 13
 """Three volumes of 1000 float32, and what the maps need, for every A-line of a tile."""
 
-_MOSAIC_BYTES = 32
+_MOSAIC_BYTES = 26
 """A map and its halves, what finds the tissue, pictures: for every pixel of a mosaic."""
 
 

@@ -44,7 +44,7 @@ def test_memory_of_a_mosaic_is_that_of_its_pixels(tmp_path):
     experiment = {"grid_size_y": 20, "illuminations": [row]}
     session = open_session({"project": {"folder": "r"}, "experiment": experiment}, tmp_path)
     n_px = (350 + 29 * 280) * (350 + 19 * 280)
-    assert session.stitch_mb(job(mosaic="001")) == 400 + round(32 * n_px / 1e6)
+    assert session.stitch_mb(job(mosaic="001")) == 400 + round(26 * n_px / 1e6)
 
 
 def test_params_are_plain_values(session):

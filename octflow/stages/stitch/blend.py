@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.core.mosaic import Floats, Layout, Placement
+from octflow.core.mosaic import Floats, Layout
 from octflow.stages.stitch.kernels import add_axial, add_scalar, normalise_axial, normalise_scalar
 
 Map = NDArray[np.float32]
@@ -83,9 +83,8 @@ class _Bands:
     ) -> None:
         self._shape = layout.shape
         self._axial = axial
-        placed = [(layout.placement(tile), tile) for tile in sorted(tiles)]
-        placed.sort(key=lambda one: -one[0].start_y)
-        self._to_come = [_Strip(place, half_of[tile], tiles, tile) for place, tile in placed]
+        strips = (_Strip(layout, half_of[tile], tiles, tile) for tile in sorted(tiles))
+        self._to_come = sorted(strips, key=lambda strip: -strip.start)
         self._reached: list[_Strip] = []
 
     def maps(self, count: int) -> Map:
@@ -133,17 +132,20 @@ class _Bands:
 class _Strip:
     """A tile, read when it is first needed, as the kernels take it."""
 
-    def __init__(
-        self, placement: Placement, half: int, tiles: Mapping[int, Floats], tile: int
-    ) -> None:
+    def __init__(self, layout: Layout, half: int, tiles: Mapping[int, Floats], tile: int) -> None:
+        placement = layout.placement(tile)
         self.half = half
         self.start, self.stop = placement.where[0].start, placement.where[0].stop
         self.start_x = placement.start_x
         self.weight_y, self.weight_x = placement.weight_y, placement.weight_x
         self.fraction = np.float32(placement.fraction_y), np.float32(placement.fraction_x)
-        self._tiles, self._tile = tiles, tile
+        self._tiles, self._tile, self._shape = tiles, tile, layout.tile_shape
 
     @cached_property
     def values(self) -> Map:
         """Map (Y, X) of the tile."""
-        return np.ascontiguousarray(self._tiles[self._tile], np.float32)
+        values = np.ascontiguousarray(self._tiles[self._tile], np.float32)
+        # The compiled loops do not look where an array ends.
+        if values.shape != self._shape:
+            raise ValueError(f"tile {self._tile}: {values.shape} pixels, not {self._shape}")
+        return values

@@ -3,23 +3,19 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
-from octflow.core.names import AXIAL
 from octflow.core.record import Outcome, Product
-from octflow.io.picture import panel_of, write_sheet
+from octflow.io.picture import write_sheet
 from octflow.io.records import checked, listed, product, read_record
 from octflow.io.tilemap import Tilemap, read_tilemap, write_tilemap
 from octflow.io.tiles import TileMaps, hole_warnings, mosaic_of, tile_fates
 from octflow.stages.stitch import report
 from octflow.stages.stitch.blend import blend_halves
+from octflow.stages.stitch.enface import Maps
 from octflow.stages.stitch.listings import write_configurations, write_listings
-from octflow.stages.stitch.mask import tissue_mask
 from octflow.stages.stitch.products import Shelf
 from octflow.stages.stitch.refine import refine_positions
-from octflow.stages.stitch.seams import find_seams
 from octflow.stages.stitch.settings import StitchSettings
 from octflow.stages.stitch.sources import scans_of, solution_of
 
@@ -182,50 +178,26 @@ def stitch_enface(
     tilemap = read_tilemap(coordinates).on({tile: (x, y) for tile, x, y in grid})
     shape = _tile_shape(illumination)
     layout = tilemap.layout(shape, subpixel=settings.placement == "subpixel")
-    wanted = dict.fromkeys(("aip", *settings.modalities))
+    wanted: dict[str, None] = dict.fromkeys(("aip", *settings.modalities))
     maps = {m: TileMaps(processed, [m], shape, among=tilemap.positions_px) for m in wanted}
     x_mm, y_mm, z_mm = instrument.voxel_size_mm
     size_mm = (x_mm, y_mm, maps["aip"].voxel_z_mm or z_mm)
     shelf = Shelf(folder, mosaic_of(processed), size_mm, settings)
-
-    reached = layout.counted(maps["aip"])
-    reachable = layout.counted(tilemap.grid)
-    numbers: report.Numbers = {}
-    outputs, panels = [], []
-    for modality, source in maps.items():
-        axial = modality in AXIAL
-        blended = blend_halves(layout, source, tilemap.grid, axial=axial)
-        if modality == "aip":
-            missing = (reachable > 0) & (reached == 0)
-            mask = tissue_mask(blended.whole, illumination.mask_threshold_db, missing=missing)
-            judged = (mask > 0) & (reached == 2)
-            outputs += shelf.write_mask(mask)
-            numbers |= report.coverage_numbers(reached, reachable, mask)
-        seams = find_seams(layout, tilemap.grid, blended, judged, axial=axial)
-        numbers |= report.seam_numbers(modality, seams)
-        if modality == "aip":
-            panels += report.seam_panels(blended, mask, reached, tilemap.grid, seams)
-        if modality in settings.modalities:
-            shown = blended.whole
-            if modality in settings.mask_outputs:
-                np.copyto(shown, np.float32(np.nan), where=mask == 0)
-            outputs += shelf.write_map(modality, shown)
-            panels.append(panel_of(modality, shown, window=settings.window_of(modality)))
-        del blended
-
-    outputs += write_listings(folder, shelf.mosaic, tilemap, maps)
+    made = Maps(layout, tilemap.grid, shelf, illumination.mask_threshold_db)
+    made.stitch(maps)
+    made.outputs += write_listings(folder, shelf.mosaic, tilemap, maps)
     title = f"Mosaic {shelf.mosaic}, illumination {illumination.name}"
-    write_sheet(overview, panels, title=title, across=4)
+    write_sheet(overview, made.panels, title=title, across=4)
     tiles = tile_fates(processed, tilemap.grid, maps["aip"])
-    gates = report.judge(numbers, settings)
+    gates = report.judge(made.numbers, settings)
     report.refuse(f"mosaic {shelf.mosaic}", gates)
     return Outcome(
         inputs=[product(coordinates, "tilemap")],
-        outputs=[*outputs, product(overview, "overview")],
+        outputs=[*made.outputs, product(overview, "overview")],
         tiles=tiles,
-        qc=numbers,
+        qc=made.numbers,
         gates=gates,
-        warnings=[*hole_warnings(tiles), *report.gate_warnings(gates)],
+        warnings=[*hole_warnings(tiles), *made.warnings, *report.gate_warnings(gates)],
     )
 
 

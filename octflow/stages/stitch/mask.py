@@ -40,8 +40,10 @@ def tissue_mask(
     """
     covered = np.isfinite(aip_db)
     # Zeros where nothing is known weigh in on neither side: no division by what is covered.
-    above_db = np.where(covered, aip_db - np.float32(threshold_db), np.float32(0))
-    above = covered & (ndimage.gaussian_filter(above_db, sigma_px) > 0)
+    above_db = np.subtract(aip_db, threshold_db, dtype=np.float32)
+    np.copyto(above_db, 0, where=~covered)
+    ndimage.gaussian_filter(above_db, sigma_px, output=above_db)
+    above = covered & (above_db > 0)
     del above_db
     if not above.any():
         return np.zeros(aip_db.shape, np.uint8)
@@ -51,9 +53,11 @@ def tissue_mask(
 def _largest(shape: NDArray[np.bool_], bridges: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     """Keep the largest part, connected through pixels of the shape and through bridges."""
     parts, count = ndimage.label(shape if bridges is None else shape | bridges)
-    sizes = np.bincount(parts.ravel())
+    # In blocks, since labels are counted as 64-bit integers.
+    blocks = np.array_split(parts, 16)
+    sizes = np.sum([np.bincount(b.ravel(), minlength=count + 1) for b in blocks], axis=0)
     if bridges is not None:
-        sizes -= np.bincount(parts[bridges & ~shape], minlength=sizes.size)
+        sizes -= np.bincount(parts[bridges & ~shape], minlength=count + 1)
     chosen = np.zeros(count + 1, bool)
     chosen[1 + np.argmax(sizes[1:])] = True
     largest: NDArray[np.bool_] = chosen[parts] if bridges is None else chosen[parts] & shape

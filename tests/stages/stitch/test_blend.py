@@ -87,6 +87,11 @@ def test_without_tiles_the_mosaic_is_empty():
     assert np.isnan(blend(LAYOUT, {})).all()
 
 
+def test_tile_of_another_size_is_refused():
+    with pytest.raises(ValueError, match=r"tile 2: \(6, 7\) pixels, not \(6, 8\)"):
+        blend(LAYOUT, tiles() | {2: np.zeros((6, 7), np.float32)})
+
+
 def test_halves_hold_every_other_tile():
     blended = blend_halves(LAYOUT, tiles(), GRID)
     np.testing.assert_array_equal(blended.even, blend(LAYOUT, {1: tiles()[1]}))

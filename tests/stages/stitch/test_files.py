@@ -331,14 +331,41 @@ def test_coordinates_are_found_beside_missing_columns(holed, tmp_path, position_
     assert outcome.warnings[0].startswith("3 of 12 tiles are holes: ")
 
 
-def test_a_corrupt_map_of_a_tile_is_named_with_what_was_expected(project, found, tmp_path):
+@pytest.fixture
+def damaged(project, tmp_path):
+    """Of tile 2 the retardance is cut short, of tile 3 the intensity is gone."""
     flag = tmp_path / "batch-001.processed"
     write_batch(tmp_path, flag, {t: project[2].tiles[t] for t in (1, 2, 3)})
     path = tmp_path / tile_name(1, 2, "ret")
     path.write_bytes(path.read_bytes()[:-100])
+    (tmp_path / tile_name(1, 3, "aip")).unlink()
+    return tmp_path, [flag, *project[1][1:]], project[2]
+
+
+def test_corrupt_maps_of_tiles_are_holes_that_are_told(damaged, found):
+    outcome = stitch(damaged, damaged[0], found)
     size = 352 + 4 * 64 * 64
-    with pytest.raises(DataError, match=f"0002_ret.nii: found {size - 100} bytes, expected {size}"):
-        stitch((tmp_path, [flag, *project[1][1:]], project[2]), tmp_path, found)
+    reasons = {hole.tile: hole.reason for hole in outcome.tiles.missing}
+    assert set(reasons) == {3, MISSING}
+    assert reasons[3].endswith(f"0003_aip.nii: found no file, expected {size} bytes")
+    said = "\n".join(outcome.warnings)
+    assert f"0002_ret.nii: found {size - 100} bytes, expected {size} bytes" in said
+    assert "ret of tile 2 is a hole: " in said
+    assert outcome.qc["coverage_fraction"] < 0.9
+    holes = {role: np.isnan(read_nifti(path_of(outcome, role))).sum() for role in MAPS}
+    assert holes["ret"] > holes["mip"]
+
+
+def test_coordinates_are_found_without_corrupt_tiles(damaged):
+    outcome = find(damaged, damaged[0])
+    assert {hole.tile for hole in outcome.tiles.missing} == {3, MISSING}
+
+
+def test_tiles_of_another_size_than_the_table_says_are_an_error(project, found, tmp_path):
+    small = {t: tile[:-1] for t, tile in project[2].tiles.items()}
+    write_batch(tmp_path, tmp_path / "batch-001.processed", small)
+    with pytest.raises(DataError, match=r"_aip.nii: found pixels \(63, 64\), expected pixels"):
+        stitch((tmp_path, [tmp_path / "batch-001.processed"], project[2]), tmp_path, found)
 
 
 def test_products_are_listed_relative_to_where_they_lie(stitched):
