@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from octflow.core.gates import AtLeast, AtMost
 from octflow.core.settings import Settings
@@ -38,8 +38,8 @@ class StitchSettings(Settings):
     coordinates_ids: dict[str, str] = Field({})
     """Digests of these files, filled in when they are read: another content is another file."""
     force_refresh_coordinates: str = ""
-    """Any new word, such as a date: coordinates are found anew, once, and what follows is made
-    again."""
+    """Any new word or number, such as a date: coordinates are found anew, once, and what follows is
+    made again."""
     template_slices: tuple[Annotated[int, Field(ge=1)], ...] = Field((1,), min_length=1)
     """Slices whose mosaics the coordinates of every illumination are found on, all together. The
     first has the numbers of the tiles, and gives the focus."""
@@ -63,3 +63,9 @@ class StitchSettings(Settings):
     """Bounds of the quality of coordinates and mosaics, each with a warning and a refusal."""
     previews: bool = True
     """Write a JPEG and a TIFF beside every stitched map."""
+
+    @field_validator("force_refresh_coordinates", mode="before")
+    @classmethod
+    def _word(cls, given: object) -> str:
+        # YAML makes dates and numbers of what looks like them.
+        return str(given)
