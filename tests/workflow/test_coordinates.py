@@ -3,6 +3,7 @@
 import re
 import shutil
 import sys
+from datetime import date
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ def test_how_mosaics_are_blended_does_not_have_coordinates_found_anew(again):
 
 
 def test_coordinates_are_found_anew_where_that_is_forced(again):
-    set_up(again, force_refresh_coordinates="2026-11-21")
+    set_up(again, force_refresh_coordinates=date(2026, 11, 21))
     assert planned(again, VOLUME) == {
         "find_tilemap": 1,
         "find_focus": 1,
