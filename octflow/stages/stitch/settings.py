@@ -2,12 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
+from pydantic.functional_validators import BeforeValidator
 
 from octflow.core.gates import AtLeast, AtMost
 from octflow.core.settings import Settings
 
 Modality = Literal["aip", "mip", "ret", "ori", "biref", "surf", "mus"]
+
+
+Word = Annotated[str, BeforeValidator(str)]
+"""YAML makes dates and numbers of what looks like them."""
 
 
 class StitchBounds(Settings):
@@ -37,7 +42,7 @@ class StitchSettings(Settings):
     TileConfiguration; relative to the project folder."""
     coordinates_ids: dict[str, str] = Field({})
     """Digests of these files, filled in when they are read: another content is another file."""
-    force_refresh_coordinates: str = ""
+    force_refresh_coordinates: Word = ""
     """Any new word or number, such as a date: coordinates are found anew, once, and what follows is
     made again."""
     template_slices: tuple[Annotated[int, Field(ge=1)], ...] = Field((1,), min_length=1)
@@ -63,9 +68,3 @@ class StitchSettings(Settings):
     """Bounds of the quality of coordinates and mosaics, each with a warning and a refusal."""
     previews: bool = True
     """Write a JPEG and a TIFF beside every stitched map."""
-
-    @field_validator("force_refresh_coordinates", mode="before")
-    @classmethod
-    def _word(cls, given: object) -> str:
-        # YAML makes dates and numbers of what looks like them.
-        return str(given)
