@@ -38,6 +38,13 @@ _SCAN = ("grid_size_x", "tile_size_x_px", "tile_size_y_px", "overlap_fraction")
     help="counter: a running number; stage: older spectral names with stage positions; "
     "cropped: complex tiles named ..._processed_cropped.",
 )
+@click.option(
+    "--stage-drift",
+    "drift",
+    type=click.FloatRange(min=0),
+    metavar="PX",
+    help="Standard deviation of what differs in a tile's position from slice to slice.",
+)
 @click.option("--third-illumination", is_flag=True, help="Add an illumination tilted by +15 deg.")
 @click.option(
     "--interleaved",
@@ -61,7 +68,7 @@ def command(
     grow: bool,
     third_illumination: bool,
     interleaved: bool,
-    **changes: int | str | None,
+    **changes: float | str | None,
 ) -> None:
     """Simulate a PS-OCT acquisition into FOLDER.
 
@@ -95,9 +102,10 @@ def _simulation(
     *,
     third_illumination: bool,
     interleaved: bool,
-    changes: dict[str, int | str | None],
+    changes: dict[str, float | str | None],
 ) -> Simulation:
     keys = {"seed": "seed", "slices": "n_slices", "raw_kind": "raw_kind", "names": "name_style"}
+    keys["drift"] = "stage_drift_px"
     plain = preset(size).plain()
     plain |= {keys[name]: value for name, value in changes.items() if value is not None}
     if third_illumination:

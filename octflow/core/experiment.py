@@ -23,6 +23,10 @@ class GridOverride(Settings):
     """Grid columns in these slices."""
     first_column: int = Field(0, ge=0)
     """Grid column of the other slices that the first of these lies on."""
+    grid_size_y: int | None = Field(None, ge=1)
+    """Tiles per grid column in these slices; null: as in the others."""
+    first_row: int = Field(0, ge=0)
+    """Place along y, 0 having the smallest y, in the other slices' columns that these begin at."""
 
 
 class Illumination(Settings):
@@ -44,6 +48,10 @@ class Illumination(Settings):
     """Average intensity above which the stitched map is tissue."""
     first_column: int = Field(0, ge=0)
     """Place of the first grid column; overrides count from the same one."""
+    grid_size_y: int | None = Field(None, ge=1)
+    """Tiles per grid column; null: as for the other illuminations."""
+    first_row: int = Field(0, ge=0)
+    """Place of the tile with the smallest y; overrides count from the same one."""
     overrides: tuple[GridOverride, ...] = ()
     """Other grids for ranges of slices."""
     lane: int = Field(0, ge=0)
@@ -56,7 +64,7 @@ class Illumination(Settings):
         """Return this row as it holds for one slice."""
         for other in self.overrides:
             if other.first_slice <= slice_id <= other.last_slice:
-                changed = other.model_dump(include={"grid_size_x", "first_column"})
+                changed = other.model_dump(exclude={"first_slice", "last_slice"}, exclude_none=True)
                 return self.model_copy(update=changed)
         return self
 
@@ -70,7 +78,7 @@ class Experiment(Settings):
     """How tiles are arranged: the illumination table, the grid and the scan order."""
 
     grid_size_y: int = Field(28, ge=1)
-    """Tiles per grid column, the same for every illumination."""
+    """Tiles per grid column, for illuminations that do not say otherwise."""
     grid_type: GridType = "snake-by-columns"
     """Scan order in Fiji's words."""
     grid_start: GridStart = "up-right"
@@ -107,8 +115,9 @@ class Experiment(Settings):
         >>> [(row.lane, row.n_lanes) for row in table.illuminations]
         [(0, 2), (1, 2)]
         """
-        alike = ("tile_size_x_px", "tile_size_y_px", "grid_size_x", "first_column", "overrides")
-        for field in alike:
+        tile = ("tile_size_x_px", "tile_size_y_px")
+        grid = ("grid_size_x", "grid_size_y", "first_column", "first_row", "overrides")
+        for field in (*tile, *grid):
             found = {row.name: getattr(row, field) for row in self.illuminations}
             if any(value != self.illuminations[0].__dict__[field] for value in found.values()):
                 said = ", ".join(f"{name}: {value}" for name, value in found.items())
@@ -152,19 +161,18 @@ class Experiment(Settings):
         """Return the batches of a mosaic, one per grid column."""
         return list(range(1, self.illumination_of(mosaic).grid_size_x + 1))
 
-    def batch_of(self, tile: int) -> int:
-        """Return the batch of a tile: runs of grid_size_y tiles in the order of acquisition."""
-        return (tile - 1) // self.grid_size_y + 1
+    def tiles_of(self, mosaic: int, batch: int) -> list[int]:
+        """Return the tiles of a batch: as many as a grid column has, in order of acquisition."""
+        size_y = self._size_y(mosaic)
+        return list(range((batch - 1) * size_y + 1, batch * size_y + 1))
 
-    def tiles_of(self, batch: int) -> list[int]:
-        """Return the tiles of a batch."""
-        first = (batch - 1) * self.grid_size_y + 1
-        return list(range(first, first + self.grid_size_y))
+    def _size_y(self, mosaic: int) -> int:
+        return self.illumination_of(mosaic).grid_size_y or self.grid_size_y
 
     def grid_of(self, mosaic: int) -> dict[int, tuple[int, int]]:
         """Return the grid position (x, y) of every tile, y = 0 having the smallest y.
 
-        A place is the same in all slices, whatever columns of the grid a slice has.
+        A place is the same in all slices, whatever part of the grid a slice has.
 
         Examples
         --------
@@ -175,8 +183,8 @@ class Experiment(Settings):
         {1: (0, 2), 2: (0, 1), 3: (0, 0), 4: (1, 0), 5: (1, 1), 6: (1, 2)}
         """
         row = self.illumination_of(mosaic)
-        places = self._scan(row.grid_size_x, self.grid_size_y)
-        return {tile: (row.first_column + x, y) for tile, (x, y) in enumerate(places, start=1)}
+        places = enumerate(self._scan(row.grid_size_x, self._size_y(mosaic)), start=1)
+        return {tile: (row.first_column + x, row.first_row + y) for tile, (x, y) in places}
 
     def _scan(self, size_x: int, size_y: int) -> Iterator[tuple[int, int]]:
         by_columns = "column" in self.grid_type

@@ -76,10 +76,12 @@ def find_with_fiji(
     SettingsError
         There is no such program.
     EstimateError
-        It did not end well or in time, or gave no positions.
+        There is nothing to be stitched, it did not end well or in time, or gave no positions.
     DataError
         Its positions cannot be read, or are not those of all tiles.
     """
+    if len(tiles) < 2:
+        raise EstimateError(f"Fiji: found {len(tiles)} tiles to be stitched, expected two or more")
     folder.mkdir(parents=True, exist_ok=True)
     numbers = _snake(grid)
     with TemporaryDirectory(dir=folder, prefix="fiji-") as name:

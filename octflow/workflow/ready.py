@@ -110,7 +110,9 @@ class Ready:
         return self._inventories[mosaic, batch]
 
     def _listed(self, mosaic: int, batch: int) -> Inventory:
-        entries = [self._entry(mosaic, tile) for tile in self.config.experiment.tiles_of(batch)]
+        entries = [
+            self._entry(mosaic, tile) for tile in self.config.experiment.tiles_of(mosaic, batch)
+        ]
         if any("waits" in entry for entry in entries):
             known = self._recorded(mosaic, batch)
             entries = [known.get(e["tile"], e) if "waits" in e else e for e in entries]

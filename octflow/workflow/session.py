@@ -32,21 +32,18 @@ _MOSAIC_BYTES = 26
 """A map and its halves, what finds the tissue, pictures: for every pixel of a mosaic."""
 
 
-_COORDINATES = {
-    "engine",
-    "fiji",
-    "fiji_timeout_s",
-    "coordinates",
-    "force_refresh_coordinates",
-    "template_slices",
-    "link_modalities",
-    "search_px",
-    "min_confidence",
-    "gates",
+_REFINEMENT: dict[str, Any] = {
+    **dict.fromkeys(("link_modalities", "search_px", "min_confidence", "refine_px"), True),
+    "gates": {"residual_rms_px", "trusted_links_fraction"},
 }
-"""Settings of the stage stitch that tile coordinates depend on."""
-_REFINEMENT = {"link_modalities", "search_px", "min_confidence", "refine_px", "gates"}
-"""Those that their refinement depends on."""
+"""Settings of the stage stitch that the coordinates of a mosaic depend on."""
+_COORDINATES: dict[str, Any] = {
+    **dict.fromkeys(("engine", "force_refresh_coordinates", "template_slices"), True),
+    **{name: what for name, what in _REFINEMENT.items() if name != "refine_px"},
+}
+"""Those that the coordinates of an illumination depend on."""
+_FIJI = {"fiji": True, "fiji_timeout_s": True}
+"""And, where Fiji is to find them, those too."""
 
 
 class Wildcards(Protocol):
@@ -93,16 +90,19 @@ class Session:
             plain["surface_id"] = fast_id(path)
         return plain
 
-    @property
-    def coordinate_settings(self) -> dict[str, Any]:
-        """What decides the tile coordinates, with the digests of those that are brought along.
+    def coordinate_settings(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Return what decides the coordinates of an illumination; with the digest of its file.
 
-        How mosaics are blended is no part of it: all slices hang on the coordinates.
+        How mosaics are blended, and judged, is no part of it: all slices hang on the coordinates.
         """
-        plain = self.config.stitch.model_dump(mode="json", include=_COORDINATES)
-        files = {name: self.project / path for name, path in plain["coordinates"].items()}
-        there = {name: fast_id(path) for name, path in files.items() if path.exists()}
-        return {**plain, "coordinates_ids": there}
+        stitch, name = self.config.stitch, wildcards.illumination
+        wanted = _COORDINATES | (_FIJI if stitch.engine == "fiji" else {})
+        plain = stitch.model_dump(mode="json", include=wanted)
+        if path := stitch.coordinates.get(name):
+            plain["coordinates"] = {name: path}
+            if (self.project / path).exists():
+                plain["coordinates_ids"] = {name: fast_id(self.project / path)}
+        return plain
 
     @property
     def refines(self) -> bool:

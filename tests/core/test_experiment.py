@@ -25,8 +25,7 @@ def test_mosaics_run_through_the_whole_experiment():
 
 
 def test_a_batch_is_a_grid_column():
-    assert [TABLE.batch_of(t) for t in (1, 3, 4)] == [1, 1, 2]
-    assert TABLE.tiles_of(2) == [4, 5, 6]
+    assert [TABLE.tiles_of(1, batch) for batch in (1, 2)] == [[1, 2, 3], [4, 5, 6]]
 
 
 def test_the_grid_may_change_between_slices():
@@ -41,6 +40,27 @@ def test_places_are_the_same_in_slices_with_other_columns():
     table = Experiment(grid_size_y=2, illuminations=(row,))
     assert table.grid_of(1) == {1: (0, 1), 2: (0, 0), 3: (1, 0), 4: (1, 1)}
     assert table.grid_of(2) == {1: (1, 1), 2: (1, 0)}
+
+
+def test_places_are_the_same_in_slices_with_other_rows():
+    fewer = GridOverride(
+        first_slice=2, last_slice=2, grid_size_x=1, first_column=1, grid_size_y=2, first_row=1
+    )
+    more = GridOverride(first_slice=3, last_slice=9, grid_size_x=2, grid_size_y=4)
+    row = Illumination(name="normal", grid_size_x=2, overrides=(fewer, more))
+    table = Experiment(grid_size_y=3, illuminations=(row,))
+    assert table.grid_of(2) == {1: (1, 2), 2: (1, 1)}
+    assert table.tiles_of(2, 1) == [1, 2]
+    assert table.grid_of(3)[1] == (0, 3)
+    assert table.tiles_of(3, 2) == [5, 6, 7, 8]
+
+
+def test_an_illumination_may_have_other_rows_in_all_slices():
+    rows = (Illumination(name="a", grid_size_x=1), Illumination(name="b", grid_size_x=1))
+    rows = (rows[0], rows[1].model_copy(update={"grid_size_y": 2, "first_row": 1}))
+    table = Experiment(grid_size_y=3, illuminations=rows)
+    assert [len(table.grid_of(mosaic)) for mosaic in (1, 2, 3, 4)] == [3, 2, 3, 2]
+    assert sorted(table.grid_of(2).values()) == [(0, 1), (0, 2)]
 
 
 def test_snake_by_columns_is_the_published_order():

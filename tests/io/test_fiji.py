@@ -83,6 +83,12 @@ def test_a_tile_without_texture_is_left_at_the_origin(find, tiles):
     assert find({**tiles, 5: dark})[5] == (0, 0)
 
 
+@pytest.mark.parametrize("kept", [[], [3]])
+def test_fiji_is_not_started_for_a_single_tile(find, tiles, kept):
+    with pytest.raises(EstimateError, match=f"found {len(kept)} tiles to be stitched"):
+        find({tile: tiles[tile] for tile in kept})
+
+
 def test_what_fiji_says_is_in_the_log(find, tiles, caplog):
     caplog.set_level(logging.INFO)
     find(tiles)

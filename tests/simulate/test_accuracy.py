@@ -71,7 +71,7 @@ class Forged:
         surface = self.true(mosaic, "surface")
         for batch in self.experiment.batches_of(mosaic):
             outputs = []
-            for tile in self.experiment.tiles_of(batch):
+            for tile in self.experiment.tiles_of(mosaic, batch):
                 x, y = tile_positions(self.simulation, mosaic)[tile]
                 n_y, n_x = pattern.shape
                 near = surface[round(y) : round(y) + n_y, round(x) : round(x) + n_x]

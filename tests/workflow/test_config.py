@@ -57,6 +57,13 @@ def test_a_wrong_key_type_or_value_is_named(values, message):
         read_config(values)
 
 
+@pytest.mark.parametrize("word", ["2026-11-21", "7", "true", "stage serviced"])
+def test_any_word_has_coordinates_found_anew(word):
+    plain = read_config({})
+    values = yaml.safe_load(f"stitch: {{force_refresh_coordinates: {word}}}")
+    assert read_config(values).stitch.plain() != plain.stitch.plain()
+
+
 @pytest.mark.parametrize(
     ("delivered", "process", "message"),
     [

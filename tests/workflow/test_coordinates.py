@@ -3,12 +3,16 @@
 import re
 import shutil
 import sys
+from datetime import date
 
+import numpy as np
 import pytest
 import yaml
 
 from octflow.io.records import read_record
 from octflow.io.tilemap import read_tilemap
+from octflow.simulate.geometry import tile_positions
+from octflow.simulate.settings import Simulation
 
 import runs
 
@@ -16,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 FOUND = "state/tilemap-normal.found"
 VOLUME = "mosaic-003/state/mosaic-003.volume_stitched"
-DIGITS = "mosaic-003/state/mosaic-003"
+MOSAIC = "mosaic-003/state/mosaic-003"
 
 
 def set_up(folder, **stitch):
@@ -38,10 +42,11 @@ def planned(folder, *options):
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """Two slices, pooled and refined, until the volume of a mosaic of the second."""
-    simulated = runs.simulate(tmp_path_factory.mktemp("a") / "tiny", "tiny", "--slices", "2")
+    """Two slices under a stage that drifts, until the volume of a mosaic of the second."""
+    options = ["--slices", "2", "--stage-drift", "1"]
+    simulated = runs.simulate(tmp_path_factory.mktemp("a") / "tiny", "tiny", *options)
     folder = runs.acquisition(simulated, simulated.parent / "pooled")
-    set_up(folder, refine=True, template_slices=[1, 2])
+    set_up(folder, refine=True, template_slices=[1, 2], gates={"residual_rms_px": {"warn": 0.5}})
     status, said = runs.snakemake(folder, VOLUME, cores=2)
     assert status == 0, said
     return folder
@@ -68,10 +73,23 @@ def test_coordinates_are_found_on_the_mosaics_of_all_template_slices(done):
 
 def test_maps_and_volumes_have_the_coordinates_of_their_mosaic(done):
     own = "mosaic-003/stitched/mosaic_003_tilemap.j2"
-    for flag in (f"{DIGITS}.stitched", f"{DIGITS}.dBI_stitched"):
+    for flag in (f"{MOSAIC}.stitched", f"{MOSAIC}.dBI_stitched"):
         used = [p.path for p in read_record(done / "project" / flag).inputs if p.role == "tilemap"]
         assert used == [own]
-    assert read_record(done / "project" / f"{DIGITS}.refined").qc["refined"] in {0, 1}
+
+
+def test_a_mosaic_is_refined_where_the_stage_drifted(done):
+    simulation = Simulation.model_validate_json(
+        (done.parent / "tiny" / "truth" / "simulation.json").read_text()
+    )
+    true, errors = tile_positions(simulation, 3), []
+    for path in ("tilemap-normal.j2", "mosaic-003/stitched/mosaic_003_tilemap.j2"):
+        found = read_tilemap(done / "project" / path).positions_px
+        off = np.array([np.subtract(found[tile], true[tile]) for tile in sorted(true)])
+        errors.append(float((off - off.mean(axis=0)).std()))
+    # The template of both slices is off by half of what they differ by.
+    assert errors[1] < 0.2 < 0.4 < errors[0]
+    assert read_record(done / "project" / f"{MOSAIC}.refined").qc["refined"] == 1
 
 
 def test_without_refinement_there_is_no_job_for_it(again):
@@ -86,7 +104,7 @@ def test_how_mosaics_are_blended_does_not_have_coordinates_found_anew(again):
 
 
 def test_coordinates_are_found_anew_where_that_is_forced(again):
-    set_up(again, force_refresh_coordinates="2026-11-21")
+    set_up(again, force_refresh_coordinates=date(2026, 11, 21))
     assert planned(again, VOLUME) == {
         "find_tilemap": 1,
         "find_focus": 1,

@@ -54,7 +54,7 @@ def test_params_are_plain_values(session):
         "illuminations": session.illuminations,
         "grid": session.grid(job(mosaic="001")),
         "grids": session.template_grids(job(illumination="normal")),
-        "coordinates": session.coordinate_settings,
+        "coordinates": session.coordinate_settings(job(illumination="normal")),
         "version": session.version("stitch"),
     }
     assert eval(repr(plain)) == plain
@@ -108,22 +108,49 @@ def test_every_batch_of_the_template_slices_gives_coordinates(tmp_path):
     assert session.template_grids(normal) == {1: [[1, 0, 0], [2, 1, 0]], 2: [[1, 1, 0]]}
 
 
+def coordinates_of(illumination, folder, **stitch):
+    session = open_session({"stitch": stitch, "project": {"folder": "p"}}, folder)
+    return session.coordinate_settings(job(illumination=illumination))
+
+
 def test_another_content_of_brought_coordinates_is_another_param(tmp_path):
-    values = {"stitch": {"coordinates": {"normal": "a.txt"}}, "project": {"folder": "p"}}
-    session = open_session(values, tmp_path)
-    assert session.coordinate_settings["coordinates_ids"] == {}
-    (tmp_path / "p" / "a.txt").write_text("dim = 2")
-    before = session.coordinate_settings
-    (tmp_path / "p" / "a.txt").write_text("dim = 3")
-    assert session.coordinate_settings != before
-
-
-def test_how_mosaics_are_blended_does_not_touch_the_coordinates(tmp_path):
-    changes = {"placement": "rounded", "modalities": ["aip"], "previews": False, "refine": True}
-    plain, changed = (
-        open_session({"stitch": stitch}, tmp_path).coordinate_settings for stitch in ({}, changes)
+    brought = {"normal": "a.txt"}
+    absent = coordinates_of("normal", tmp_path, coordinates=brought)
+    assert absent["coordinates"] == brought
+    found = []
+    for text in ("dim = 2", "dim = 3"):
+        (tmp_path / "p" / "a.txt").write_text(text)
+        found.append(coordinates_of("normal", tmp_path, coordinates=brought))
+    assert absent != found[0] != found[1]
+    assert coordinates_of("tilted", tmp_path) == coordinates_of(
+        "tilted", tmp_path, coordinates=brought
     )
-    assert plain == changed
+
+
+IRRELEVANT = [
+    {"placement": "rounded", "modalities": ["aip"], "previews": False, "refine": True},
+    {"gates": {"coverage_fraction": {"warn": 0.5}}},
+    {"fiji": "/opt/fiji"},
+]
+
+
+@pytest.mark.parametrize("stitch", IRRELEVANT)
+def test_what_does_not_decide_the_coordinates_is_no_param_of_them(tmp_path, stitch):
+    assert coordinates_of("normal", tmp_path, **stitch) == coordinates_of("normal", tmp_path)
+
+
+RELEVANT = [
+    {"gates": {"residual_rms_px": {"warn": 0.2}}},
+    {"force_refresh_coordinates": 1},
+    {"template_slices": [1, 2]},
+    {"engine": "fiji"},
+    {"search_px": 30},
+]
+
+
+@pytest.mark.parametrize("stitch", RELEVANT)
+def test_what_decides_the_coordinates_is_a_param_of_them(tmp_path, stitch):
+    assert coordinates_of("normal", tmp_path, **stitch) != coordinates_of("normal", tmp_path)
 
 
 def test_parsing_the_workflow_does_not_import_numerics():

@@ -44,6 +44,7 @@ STITCHED = "mosaic-{:03d}/state/mosaic-{:03d}.stitched"
 
 
 SECOND_COLUMN = {"first_slice": 2, "last_slice": 2, "grid_size_x": 1, "first_column": 1}
+LAST_ROW = {"first_slice": 3, "last_slice": 3, "grid_size_x": 2, "grid_size_y": 1, "first_row": 1}
 
 
 def maps_of(folder, mosaic=1):
@@ -55,19 +56,19 @@ def maps_of(folder, mosaic=1):
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    """The first mosaic of one slice from files as they are by default, and the second slice.
+    """The first mosaic of one slice from files as they are by default, and two more slices.
 
-    This is the same tissue again, but only the second column was scanned.
+    They are the same tissue again, but only the second column was scanned, or the last row.
     """
     simulated = runs.simulate(tmp_path_factory.mktemp("a") / "tiny", "tiny", "--slices", "1")
     folder = runs.acquisition(simulated, simulated.parent / "plain")
     rows = yaml.safe_load((folder / "config.yaml").read_text())["experiment"]["illuminations"]
-    rows[0]["overrides"] = [SECOND_COLUMN]
+    rows[0]["overrides"] = [SECOND_COLUMN, LAST_ROW]
     reconfigure(folder, "experiment", illuminations=rows)
-    for tile, old in ((1, 4), (2, 3)):
+    for mosaic, tile, old in ((3, 1, 4), (3, 2, 3), (5, 1, 1), (5, 2, 4)):
         (path,) = (folder / "raw").glob(f"mosaic_001_image_{old:04d}_*")
-        os.link(path, folder / "raw" / f"mosaic_003_image_{tile:04d}_spectral_0009.nii")
-    status, said = runs.snakemake(folder, STITCHED.format(1, 1), STITCHED.format(3, 3), cores=2)
+        os.link(path, folder / "raw" / f"mosaic_{mosaic:03d}_image_{tile:04d}_spectral_0009.nii")
+    status, said = runs.snakemake(folder, *(STITCHED.format(m, m) for m in (1, 3, 5)), cores=2)
     assert status == 0, said
     return folder
 
@@ -85,6 +86,17 @@ def test_a_slice_with_another_grid_lies_where_its_columns_are(plain):
         assert np.count_nonzero(both) > 100
         np.testing.assert_array_equal(whole[role][alone][both], part[role][alone][both])
     assert not np.isfinite(part["aip"][:, :15]).any()
+
+
+def test_a_slice_with_fewer_rows_lies_where_they_are(plain):
+    whole, part = (maps_of(plain, mosaic) for mosaic in (1, 5))
+    assert read_record(plain / "project" / STITCHED.format(5, 5)).tiles.ok == [1, 2]
+    n_y, n_x = np.min([maps["aip"].shape for maps in (whole, part)], axis=0)
+    alone = np.s_[35:n_y, :n_x]
+    both = np.isfinite(whole["aip"][alone]) & np.isfinite(part["aip"][alone])
+    assert np.count_nonzero(both) > 100
+    np.testing.assert_array_equal(whole["aip"][alone][both], part["aip"][alone][both])
+    assert not np.isfinite(part["aip"][:15]).any()
 
 
 def reconfigure(folder, section, **changes):

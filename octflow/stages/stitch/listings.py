@@ -9,7 +9,6 @@ from octflow.io.records import product
 from octflow.io.tileconfig import TilePosition, write_tileconfig
 from octflow.io.tilemap import Tilemap, write_listing
 from octflow.io.tiles import TileMaps
-from octflow.stages.stitch.settings import Modality
 
 
 def write_configurations(
@@ -32,7 +31,7 @@ def write_configurations(
 
 
 def write_listings(
-    folder: Path, mosaic: int, tilemap: Tilemap, maps: Mapping[Modality, TileMaps]
+    folder: Path, mosaic: int, tilemap: Tilemap, maps: Mapping[str, TileMaps]
 ) -> list[Product]:
     """Write which tile files make up the mosaic of every map, and where each lies."""
     written = []

@@ -2,13 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from octflow.core.gates import AtLeast, AtMost
 from octflow.core.settings import Settings
 
 Modality = Literal["aip", "mip", "ret", "ori", "biref", "surf", "mus"]
 Windows = dict[Modality, tuple[float, float]]
+
+
+Word = Annotated[str, BeforeValidator(str)]
+"""YAML makes dates and numbers of what looks like them."""
 
 
 class StitchBounds(Settings):
@@ -38,9 +42,9 @@ class StitchSettings(Settings):
     TileConfiguration; relative to the project folder."""
     coordinates_ids: dict[str, str] = Field({})
     """Digests of these files, filled in when they are read: another content is another file."""
-    force_refresh_coordinates: str = ""
-    """Any new word, such as a date: coordinates are found anew, once, and what follows is made
-    again."""
+    force_refresh_coordinates: Word = ""
+    """Any new word or number, such as a date: coordinates are found anew, once, and what follows is
+    made again."""
     template_slices: tuple[Annotated[int, Field(ge=1)], ...] = Field((1,), min_length=1)
     """Slices whose mosaics the coordinates of every illumination are found on, all together. The
     first has the numbers of the tiles, and gives the focus."""
