@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from octflow.core.errors import DataError, SettingsError
 from octflow.core.pyramid import halved, halved_axial
 from octflow.io.atomic import replacing
+from octflow.io.behind import Behind
 from octflow.io.digest import content_id
 from octflow.io.shards import CODEC, write_shard
 
@@ -60,7 +61,8 @@ def write_volume(  # noqa: PLR0913 - shape, scale, source and layout belong to o
         Size (x, y, z) of the finest voxels; the centre of the first lies at the origin.
     block_of : callable
         Takes slices (z, y, x) with explicit start and stop and returns the float32 values there,
-        NaN where there are none. Called once per shard, from `threads` threads.
+        NaN where there are none. Called once per shard, from `threads` threads; it may use the same
+        memory again when called from the same thread.
     axial : bool
         The values are axis angles in degrees: coarser levels are their axial means.
     name : str
@@ -92,12 +94,13 @@ def write_volume(  # noqa: PLR0913 - shape, scale, source and layout belong to o
     resumable = partial(_is_begun, attributes=attributes) if made_from is not None else None
     with (
         replacing(path, resumable=resumable) as part,
+        Behind() as behind,
         ThreadPoolExecutor(max_workers=max(1, threads)) as pool,
     ):
         if not _is_begun(part, attributes):
             _begin(part, attributes, shapes, chunk_px, shard_px)
         levels = [zarr.open_array(part / str(i), mode="r") for i in range(len(shapes))]
-        pyramid = _Pyramid(part, levels, block_of, halved_axial if axial else halved, pool)
+        pyramid = _Pyramid(part, levels, block_of, halved_axial if axial else halved, pool, behind)
         for index in np.ndindex(*pyramid.shards_in(len(levels) - 1)):
             pyramid.write_shard(len(levels) - 1, _as_shape(index))
         if not _is_begun(part, attributes):
@@ -155,6 +158,7 @@ class _Pyramid:
     block_of: BlockOf
     halve: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     pool: ThreadPoolExecutor
+    behind: Behind
 
     def shards_in(self, level: int) -> Shape:
         """Count the shards of a level along each axis."""
@@ -170,7 +174,8 @@ class _Pyramid:
         if path.is_file():
             return np.asarray(array[where])
         block = self.block_of(*where) if level == 0 else self._assembled(level, where)
-        write_shard(path, block, chunk_px=_as_shape(array.chunks), shard_px=shard_px)
+        chunk_px = _as_shape(array.chunks)
+        write_shard(path, block, chunk_px=chunk_px, shard_px=shard_px, behind=self.behind)
         return block
 
     def _assembled(self, level: int, where: tuple[slice, ...]) -> NDArray[np.float32]:

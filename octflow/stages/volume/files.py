@@ -146,7 +146,7 @@ def stitch_volume(  # noqa: PLR0913 - the names of the rule
         path,
         (settings.depth_px, *layout.shape),
         voxel_size_mm=instrument.voxel_size_mm,
-        block_of=fusion.block,
+        block_of=fusion.passing_block,
         axial=fusion.axial,
         name=path.name.removesuffix(".ome.zarr"),
         chunk_px=settings.chunk_px,

@@ -180,7 +180,9 @@ def _stitched_slowly(project, focus_flag, where):
     """Stitch as a job of its own does, each shard a little later than it could."""
     fused = Fusion.block
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Fusion, "block", lambda *args: time.sleep(0.01) or fused(*args))
+        patch.setattr(
+            Fusion, "block", lambda *args, **names: time.sleep(0.01) or fused(*args, **names)
+        )
         stitch(project, focus_flag, "R3D", where)
 
 
