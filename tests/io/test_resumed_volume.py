@@ -1,10 +1,5 @@
 """A volume that a killed process left is continued, and ends with the same bytes."""
 
-import multiprocessing
-import os
-import signal
-import time
-
 import numpy as np
 import pytest
 
@@ -21,7 +16,7 @@ def values_at(*where):
     return noise
 
 
-def write(path, block_of=values_at, made_from="a", threads=1):
+def write(path, block_of=values_at, made_from="a"):
     write_volume(
         path,
         SHAPE,
@@ -30,14 +25,8 @@ def write(path, block_of=values_at, made_from="a", threads=1):
         name="dBI",
         chunk_px=(8, 8, 8),
         shard_px=(16, 32, 32),
-        threads=threads,
         made_from=made_from,
     )
-
-
-def slow(*where):
-    time.sleep(0.005)
-    return values_at(*where)
 
 
 def interrupted_after(count):
@@ -103,20 +92,3 @@ def test_what_fails_leaves_nothing_behind(tmp_path):
     with pytest.raises(ZeroDivisionError):
         write(tmp_path / "a.ome.zarr", lambda *_: 1 / 0)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_killed_at_random_instants_it_ends_with_the_same_bytes(undisturbed, tmp_path, threads):
-    path = tmp_path / "a.ome.zarr"
-    kills = int(os.environ.get("OCTFLOW_KILLS", "5"))
-    after_s = np.random.default_rng(threads).uniform(0.005, 0.1, kills)
-    spawn = multiprocessing.get_context("fork")
-    for seconds in after_s:
-        process = spawn.Process(target=write, args=(path, slow), kwargs={"threads": threads})
-        process.start()
-        time.sleep(seconds)
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
-    write(path, threads=threads)
-    assert fast_id(path) == undisturbed[0]
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]

@@ -1,5 +1,3 @@
-import multiprocessing
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +15,6 @@ from octflow.io.records import product, read_record
 from octflow.io.scaled import write_int16
 from octflow.io.tiles import TileVolumes
 from octflow.stages.volume.files import find_focus, join_volumes, stitch_volume
-from octflow.stages.volume.fuse import Fusion
 from octflow.stages.volume.settings import VolumeSettings
 
 from flags import write_flag
@@ -174,32 +171,6 @@ def test_volume_is_valid_and_has_the_true_scale(level):
 def test_two_threads_write_the_same_bytes(project, exact_focus, level, tmp_path):
     again = stitch(project, exact_focus, "R3D", tmp_path, threads=2)
     assert [p.id for p in again.outputs] == [p.id for p in level.outputs]
-
-
-def _stitched_slowly(project, focus_flag, where):
-    """Stitch as a job of its own does, each shard a little later than it could."""
-    fused = Fusion.block
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            Fusion, "block", lambda *args, **names: time.sleep(0.01) or fused(*args, **names)
-        )
-        stitch(project, focus_flag, "R3D", where)
-
-
-def test_a_job_killed_at_random_instants_ends_with_the_same_bytes(
-    project, exact_focus, level, tmp_path
-):
-    for seconds in np.random.default_rng(0).uniform(0.02, 0.2, 5):
-        args = (project, exact_focus, tmp_path)
-        job = multiprocessing.get_context("fork").Process(target=_stitched_slowly, args=args)
-        job.start()
-        time.sleep(seconds)
-        job.kill()
-        job.join()
-    assert list(tmp_path.iterdir()) != []
-    again = stitch(project, exact_focus, "R3D", tmp_path)
-    assert [p.id for p in again.outputs] == [p.id for p in level.outputs]
-    assert list(tmp_path.rglob(".part-*")) == []
 
 
 def test_joined_flag_lists_the_volumes_of_all_modalities(project, level, tmp_path):
