@@ -41,8 +41,9 @@ import numpy as np
 
 from octflow.core.mosaic import Layout, resampled
 from octflow.core.scaled import Scaled, unscaled
-from octflow.io.omezarr import write_volume
+from octflow.io.omezarr import Plan
 from octflow.io.shards import CODEC
+from octflow.io.volume_writer import write_volume
 from octflow.stages.volume.fuse import Fusion
 
 OVERLAP = 0.15
@@ -102,12 +103,8 @@ def write(path: Path, shape: Shape, block_of: Callable, threads: int) -> None:
     """Write a volume by octflow."""
     write_volume(
         path,
-        shape,
-        voxel_size_mm=(0.01, 0.01, 0.0025),
+        Plan(shape, (0.01, 0.01, 0.0025), "dBI", chunk_px=CHUNK, shard_px=SHARD),
         block_of=block_of,
-        name="dBI",
-        chunk_px=CHUNK,
-        shard_px=SHARD,
         threads=threads,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,12 @@ from octflow.core.names import AXIAL, VOLUMES, mosaic_name
 from octflow.core.record import Outcome, Product, Record, TileFailure, Tiles
 from octflow.io.digest import content_id
 from octflow.io.nifti import read_nifti, write_nifti
-from octflow.io.omezarr import write_volume
+from octflow.io.omezarr import Plan
 from octflow.io.picture import write_sheet
 from octflow.io.records import checked, listed, product, read_record
 from octflow.io.tilemap import Tilemap, read_tilemap
 from octflow.io.tiles import TileMaps, TileVolumes, hole_warnings, mosaic_of, tile_fates
+from octflow.io.volume_writer import write_share, write_volume
 from octflow.stages.volume import VERSION, report
 from octflow.stages.volume.depth import shallowest_px, top_px
 from octflow.stages.volume.focus import find_focus_plane
@@ -84,6 +85,98 @@ def find_focus(
     )
 
 
+class Mosaic(NamedTuple):
+    """What a volume is made from, by the names that rules give it."""
+
+    processed: list[Path]
+    """Flags of the processed batches of the mosaic."""
+    found: Path
+    """Flag of the tile coordinates."""
+    focused: Path
+    """Flag of the focus plane."""
+    stitched: Path
+    """Flag of the stitched maps."""
+    folder: Path
+    """Folder of the volume."""
+    illumination: Illumination
+    """Tile size and background level."""
+    grid: list[list[int]]
+    """[tile, grid x, grid y] of all tiles of the mosaic."""
+    instrument: Instrument
+    """Voxel size."""
+    modality: str
+    """dBI, R3D or O3D."""
+    settings: VolumeSettings
+    """Depth, mask, layout on disk."""
+
+
+class _Volume(NamedTuple):
+    """A volume about to be written."""
+
+    path: Path
+    plan: Plan
+    fusion: Fusion
+    tiles: Tiles
+    coverage: float
+    base_px: float
+    inputs: list[Product]
+
+    def share(self, number: int) -> Path:
+        """Return the folder of a share of the shards."""
+        return self.path.with_name(f".share-{number}-{self.path.name}")
+
+
+def fuse_share(  # noqa: PLR0913 - the names of the rule
+    *,
+    processed: list[Path],
+    found: Path,
+    focused: Path,
+    stitched: Path,
+    folder: Path,
+    illumination: Illumination,
+    grid: list[list[int]],
+    instrument: Instrument,
+    modality: str,
+    settings: VolumeSettings,
+    share: int,
+    threads: int,
+) -> Outcome:
+    """Fuse a share of a volume, for `stitch_volume` to put together.
+
+    Parameters
+    ----------
+    processed, found, focused, stitched, folder, illumination, grid, instrument, modality, settings
+        See `Mosaic`.
+    share : int
+        Which one, from 1 to `settings.shares`.
+    threads : int
+        Shards worked on side by side.
+    """
+    volume = _volume_of(
+        Mosaic(
+            processed,
+            found,
+            focused,
+            stitched,
+            folder,
+            illumination,
+            grid,
+            instrument,
+            modality,
+            settings,
+        )
+    )
+    n_shards = write_share(
+        volume.share(share),
+        volume.plan,
+        block_of=volume.fusion.passing_block,
+        number=share,
+        of=settings.shares,
+        threads=threads,
+    )
+    return Outcome(inputs=volume.inputs, qc={"shards": n_shards})
+
+
 def stitch_volume(  # noqa: PLR0913 - the names of the rule
     *,
     processed: list[Path],
@@ -103,71 +196,48 @@ def stitch_volume(  # noqa: PLR0913 - the names of the rule
 
     Parameters
     ----------
-    processed : list of Path
-        Flags of the processed batches of the mosaic.
-    found, focused, stitched : Path
-        Flags of the tile coordinates, of the focus plane and of the stitched maps.
-    folder : Path
-        Folder of the volume.
+    processed, found, focused, stitched, folder, illumination, grid, instrument, modality, settings
+        See `Mosaic`.
     overview : Path
         Sheet of sections to be written.
-    illumination : Illumination
-        Tile size and background level.
-    grid : list of [tile, grid_x, grid_y]
-        All tiles of the mosaic.
-    instrument : Instrument
-        Voxel size.
-    modality : str
-        dBI, R3D or O3D.
-    settings : VolumeSettings
-        Depth, mask, layout on disk.
     threads : int
         Shards worked on side by side.
     """
-    template, coordinates = _tilemap_of(found)
-    tilemap = template.on({tile: (x, y) for tile, x, y in grid})
-    shape = (illumination.tile_size_y_px, illumination.tile_size_x_px)
-    layout = tilemap.layout(shape, subpixel=settings.placement == "subpixel")
-    pattern_px, pattern = _pattern_of(focused, shape)
-    maps = TileMaps(processed, ["surfraw", "aip"], shape, among=tilemap.positions_px)
-    surfaces = Surfaces(maps, threshold_db=illumination.mask_threshold_db)
-    base_px = shallowest_px(flattened(surfaces, pattern_px))
-    mask = _mask_of(stitched, layout) if settings.mask_volumes else None
-    volumes = TileVolumes(processed, modality, shape, among=tilemap.positions_px)
-    fusion = Fusion(
-        layout,
-        volumes,
-        top_px(pattern_px, base_px=base_px, offset_px=settings.offset_px),
-        axial=modality in AXIAL,
-        mask=None if mask is None else mask[0],
+    volume = _volume_of(
+        Mosaic(
+            processed,
+            found,
+            focused,
+            stitched,
+            folder,
+            illumination,
+            grid,
+            instrument,
+            modality,
+            settings,
+        )
     )
-    path = folder / mosaic_name(mosaic_of(processed), modality, ".ome.zarr")
+    path = volume.path
     write_volume(
         path,
-        (settings.depth_px, *layout.shape),
-        voxel_size_mm=instrument.voxel_size_mm,
-        block_of=fusion.passing_block,
-        axial=fusion.axial,
-        name=path.name.removesuffix(".ome.zarr"),
-        chunk_px=settings.chunk_px,
-        shard_px=settings.shard_px,
+        volume.plan,
+        block_of=volume.fusion.passing_block,
         threads=threads,
-        made_from=_digest_of(
-            layout=[layout.positions_px, layout.overlap_px, base_px],
-            others=[pattern.id, None if mask is None else mask[1].id],
-            tiles=_ids_of(processed, modality, volumes),
-            settings=settings.model_dump(mode="json"),
-        ),
+        shares=[volume.share(i + 1) for i in range(settings.shares)],
     )
     title = f"{modality}, mosaic {mosaic_of(processed)}, illumination {illumination.name}"
     write_sheet(overview, report.section_panels(path, modality), title=title)
-    tiles = tile_fates(processed, tilemap.grid, volumes)
     return Outcome(
-        inputs=[coordinates, pattern],
+        inputs=volume.inputs,
         outputs=[product(path, modality), product(overview, "overview")],
-        tiles=tiles,
-        qc={"base_px": base_px, "offset_px": settings.offset_px, "tiles": len(volumes)},
-        warnings=hole_warnings(tiles),
+        tiles=volume.tiles,
+        qc={
+            "base_px": volume.base_px,
+            "offset_px": settings.offset_px,
+            "tiles": len(volume.tiles.ok),
+            "coverage": volume.coverage,
+        },
+        warnings=hole_warnings(volume.tiles),
     )
 
 
@@ -187,6 +257,53 @@ def join_volumes(*, volumes: list[Path]) -> Outcome:
         tiles=Tiles(ok=sorted(ok - set(tiles)), missing=[tiles[t] for t in sorted(tiles)]),
         qc={f"base_px_{r.unit.modality}": r.qc.get("base_px") for r in records},
         warnings=list(dict.fromkeys(w for record in records for w in record.warnings)),
+    )
+
+
+def _volume_of(mosaic: Mosaic) -> _Volume:
+    """Read what decides every voxel of a volume."""
+    settings, illumination, processed = mosaic.settings, mosaic.illumination, mosaic.processed
+    template, coordinates = _tilemap_of(mosaic.found)
+    tilemap = template.on({tile: (x, y) for tile, x, y in mosaic.grid})
+    shape = (illumination.tile_size_y_px, illumination.tile_size_x_px)
+    layout = tilemap.layout(shape, subpixel=settings.placement == "subpixel")
+    pattern_px, pattern = _pattern_of(mosaic.focused, shape)
+    maps = TileMaps(processed, ["surfraw", "aip"], shape, among=tilemap.positions_px)
+    surfaces = Surfaces(maps, threshold_db=illumination.mask_threshold_db)
+    base_px = shallowest_px(flattened(surfaces, pattern_px))
+    mask = _mask_of(mosaic.stitched, layout) if settings.mask_volumes else None
+    volumes = TileVolumes(processed, mosaic.modality, shape, among=tilemap.positions_px)
+    fusion = Fusion(
+        layout,
+        volumes,
+        top_px(pattern_px, base_px=base_px, offset_px=settings.offset_px),
+        axial=mosaic.modality in AXIAL,
+        mask=None if mask is None else mask[0],
+    )
+    path = mosaic.folder / mosaic_name(mosaic_of(processed), mosaic.modality, ".ome.zarr")
+    plan = Plan(
+        (settings.depth_px, *layout.shape),
+        mosaic.instrument.voxel_size_mm,
+        path.name.removesuffix(".ome.zarr"),
+        axial=fusion.axial,
+        chunk_px=settings.chunk_px,
+        shard_px=settings.shard_px,
+        version=settings.ome_zarr,
+        made_from=_digest_of(
+            layout=[layout.positions_px, layout.overlap_px, base_px],
+            others=[pattern.id, None if mask is None else mask[1].id],
+            tiles=_ids_of(processed, mosaic.modality, volumes),
+            settings=settings.model_dump(mode="json", exclude={"shares"}),
+        ),
+    )
+    return _Volume(
+        path,
+        plan,
+        fusion,
+        tiles=tile_fates(processed, tilemap.grid, volumes),
+        coverage=float(np.mean(layout.counted(volumes) > 0)),
+        base_px=base_px,
+        inputs=[coordinates, pattern],
     )
 
 
