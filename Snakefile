@@ -22,6 +22,7 @@ wildcard_constraints:
     batch=r"\d\d\d+",
     illumination=r"[a-zA-Z][a-zA-Z0-9]*",
     modality="dBI|R3D|O3D",
+    share=r"\d\d\d+",
 
 
 include: "rules/ingest.smk"

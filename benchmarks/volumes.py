@@ -12,13 +12,17 @@ finest level, and the largest peak of memory.
 
 "writer" gives octflow's writer, pyramid included, blocks that are ready in memory. "NumPy" adds all
 tiles to one array and has zarr-python write it, one shard at a time, without a pyramid; codec,
-chunks and shards are the same. multiview-stitcher fuses with its defaults into its OME-Zarr. In the
-part pyramid the finest level lies in memory and all levels are written. Peers that cannot be
-imported are left out: `pip install multiview-stitcher ngff-zarr ome-zarr`.
+chunks and shards are the same. It is the least that can be done; "weights of voxels" keeps a weight
+for every voxel; "the same job" interpolates in depth and sideways and makes the pyramid as octflow
+does. zarr-python compresses in threads of its own: its CPU time is the one to compare.
+multiview-stitcher fuses with its defaults into its OME-Zarr. In the part pyramid the finest level
+lies in memory and all levels are written. Peers that cannot be imported are left out:
+`pip install multiview-stitcher ngff-zarr ome-zarr`.
 """
 
 import argparse
 import importlib.util
+import itertools
 import json
 import math
 import os
@@ -35,10 +39,11 @@ from statistics import median
 
 import numpy as np
 
-from octflow.core.mosaic import Layout
+from octflow.core.mosaic import Layout, resampled
 from octflow.core.scaled import Scaled, unscaled
-from octflow.io.omezarr import write_volume
+from octflow.io.omezarr import Plan
 from octflow.io.shards import CODEC
+from octflow.io.volume_writer import write_volume
 from octflow.stages.volume.fuse import Fusion
 
 OVERLAP = 0.15
@@ -98,12 +103,8 @@ def write(path: Path, shape: Shape, block_of: Callable, threads: int) -> None:
     """Write a volume by octflow."""
     write_volume(
         path,
-        shape,
-        voxel_size_mm=(0.01, 0.01, 0.0025),
+        Plan(shape, (0.01, 0.01, 0.0025), "dBI", chunk_px=CHUNK, shard_px=SHARD),
         block_of=block_of,
-        name="dBI",
-        chunk_px=CHUNK,
-        shard_px=SHARD,
         threads=threads,
     )
 
@@ -111,10 +112,9 @@ def write(path: Path, shape: Shape, block_of: Callable, threads: int) -> None:
 def fuse(folder: Path, result: Path, *, threads: int = 1) -> Shape:
     """Fuse by octflow: fractions of a pixel, each A-line at its own depth."""
     layout = layout_of(folder)
-    y, x = np.indices(layout.tile_shape) / np.reshape(layout.tile_shape, (2, 1, 1))
-    shift_px = (6 * (x - 0.4) ** 2 + 5 * (y - 0.5) ** 2).astype(np.float32)
+    fusion = Fusion(layout, Tiles(folder), depth_shift_px(layout))
     shape = volume_shape(folder, layout)
-    write(result, shape, Fusion(layout, Tiles(folder), shift_px).block, threads)
+    write(result, shape, fusion.passing_block, threads)
     return shape
 
 
@@ -131,10 +131,29 @@ def only_write(folder: Path, result: Path, *, threads: int = 1) -> Shape:
     return shape
 
 
-def accumulate(folder: Path, result: Path) -> Shape:
-    """Add all tiles to one array, then have zarr-python write it shard by shard."""
+def depth_shift_px(layout: Layout) -> np.ndarray:
+    """Return the depth (Y, X) that becomes depth 0: a curved field."""
+    y, x = np.indices(layout.tile_shape) / np.reshape(layout.tile_shape, (2, 1, 1))
+    return (6 * (x - 0.4) ** 2 + 5 * (y - 0.5) ** 2).astype(np.float32)
+
+
+def write_by_zarr(path: Path, volume: np.ndarray) -> None:
+    """Write a level by zarr-python, one shard at a time."""
     import zarr
 
+    shards = tuple(
+        min(s, -(-n // c) * c) for s, c, n in zip(SHARD, CHUNK, volume.shape, strict=True)
+    )
+    array = zarr.create_array(
+        path, shape=volume.shape, chunks=CHUNK, shards=shards, dtype="float32", compressors=CODEC
+    )
+    for corner in itertools.product(*map(range, (0, 0, 0), volume.shape, shards)):
+        where = tuple(slice(a, a + n) for a, n in zip(corner, shards, strict=True))
+        array[where] = volume[where]
+
+
+def accumulate(folder: Path, result: Path) -> Shape:
+    """Add all tiles to one array, weights being the same at all depths."""
     layout = layout_of(folder, whole=True)
     shape = volume_shape(folder, layout)
     sums, weights = np.zeros(shape, np.float32), np.zeros(shape[1:], np.float32)
@@ -143,15 +162,67 @@ def accumulate(folder: Path, result: Path) -> Shape:
         weights[placement.where] += placement.weight
         sums[:, *placement.where] += volume.stored * placement.weight
     sums /= weights
-    shards = tuple(min(s, -(-n // c) * c) for s, c, n in zip(SHARD, CHUNK, shape, strict=True))
-    array = zarr.create_array(
-        result, shape=shape, chunks=CHUNK, shards=shards, dtype="float32", compressors=CODEC
-    )
-    for y in range(0, shape[1], SHARD[1]):
-        for x in range(0, shape[2], SHARD[2]):
-            where = (slice(None), slice(y, y + SHARD[1]), slice(x, x + SHARD[2]))
-            array[where] = sums[where]
+    write_by_zarr(result, sums)
     return shape
+
+
+def accumulate_voxels(folder: Path, result: Path) -> Shape:
+    """Do so with a weight for every voxel, as tiles that begin at several depths need it."""
+    layout = layout_of(folder, whole=True)
+    sums, weights = np.zeros((2, *volume_shape(folder, layout)), np.float32)
+    for tile, volume in Tiles(folder).items():
+        placement = layout.placement(tile)
+        weights[:, *placement.where] += placement.weight
+        sums[:, *placement.where] += volume.stored * placement.weight
+    write_by_zarr(result, normalised(sums, weights))
+    return sums.shape
+
+
+def accumulate_alike(folder: Path, result: Path) -> Shape:
+    """Do all that octflow does: fractions of a pixel, A-lines at their depths, a pyramid."""
+    layout = layout_of(folder)
+    sums, weights = np.zeros((2, *volume_shape(folder, layout)), np.float32)
+    for tile, volume in Tiles(folder).items():
+        placement = layout.placement(tile)
+        moved = resampled(deepened(volume.stored, depth_shift_px(layout)), placement)
+        there = np.isfinite(moved)
+        weights[:, *placement.where] += placement.weight * there
+        sums[:, *placement.where] += placement.weight * np.where(there, moved, 0)
+    level = normalised(sums, weights)
+    write_by_zarr(result / "0", level)
+    for i in range(1, 1 + math.ceil(math.log2(max(level.shape) / 128))):
+        level = halved_plainly(level)
+        write_by_zarr(result / str(i), level)
+    return sums.shape
+
+
+def normalised(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Divide where there is a weight."""
+    empty = np.full(sums.shape, np.nan, np.float32)
+    return np.divide(sums, weights, out=empty, where=weights > 0)
+
+
+def deepened(volume: np.ndarray, shift_px: np.ndarray) -> np.ndarray:
+    """Shift every A-line in depth by linear interpolation; NaN below the tile."""
+    whole = np.floor(shift_px).astype(np.intp)
+    index = np.arange(len(volume))[:, None, None] + whole
+    last = len(volume) - 1
+    shallow, deep = (
+        np.take_along_axis(volume, np.minimum(index + step, last), axis=0) for step in (0, 1)
+    )
+    moved = shallow + (deep - shallow) * (shift_px - whole).astype(np.float32)
+    return np.where(index < last, moved, np.float32(np.nan))
+
+
+def halved_plainly(volume: np.ndarray) -> np.ndarray:
+    """Average 2 x 2 x 2 voxels, those that have a value."""
+    odd = [(0, n % 2) for n in volume.shape]
+    cells = np.pad(volume, odd, constant_values=np.nan)
+    z, y, x = (n // 2 for n in cells.shape)
+    cells = cells.reshape(z, 2, y, 2, x, 2)
+    there = np.isfinite(cells)
+    counts = there.sum(axis=(1, 3, 5), dtype=np.float32)
+    return normalised(np.where(there, cells, 0).sum(axis=(1, 3, 5)), counts)
 
 
 def fuse_multiview(folder: Path, result: Path) -> Shape:
@@ -245,7 +316,9 @@ FUSION = {
     "octflow, 2 threads": partial(fuse, threads=2),
     "writer": only_write,
     "writer, 2 threads": partial(only_write, threads=2),
-    "NumPy + zarr-python": accumulate,
+    "NumPy": accumulate,
+    "NumPy, weights of voxels": accumulate_voxels,
+    "NumPy, the same job": accumulate_alike,
     "multiview-stitcher": fuse_multiview,
 }
 PYRAMID = {"octflow": pyramid, "ngff-zarr": pyramid_ngff_zarr, "ome-zarr": pyramid_ome_zarr}
@@ -297,9 +370,10 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
-def compare(part: str, folder: Path, repeats: int) -> None:
+def compare(part: str, folder: Path, repeats: int, *, peers: bool) -> None:
     """Measure the rows of a part in turn and print them with their ratios."""
-    absent = [row for row, m in MODULES.items() if importlib.util.find_spec(m) is None]
+    found_ones = [row for row, m in MODULES.items() if peers and importlib.util.find_spec(m)]
+    absent = MODULES.keys() - found_ones
     rows = [row for row in PARTS[part] if row not in absent]
     found: dict[str, list[dict[str, float]]] = {row: [] for row in rows}
     for turn in range(repeats):
@@ -317,7 +391,7 @@ def compare(part: str, folder: Path, repeats: int) -> None:
         print(f"{row:24} {wall:8.0f} {cpu:9.0f} {peak:8.0f} {ratios[0]:13.2f} {ratios[1]:6.2f}")
     for row in absent:
         if row in PARTS[part]:
-            print(f"{row}: left out, not installed")
+            print(f"{row}: left out")
 
 
 def speeds_of(runs: list[dict[str, float]]) -> tuple[float, float]:
@@ -350,6 +424,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=5, help="tiles along each axis")
     parser.add_argument("--tile", type=int, nargs=3, default=(128, 200, 200), help="z, y, x")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--no-peers", action="store_true", help="leave other programs out")
     parser.add_argument("--folder", type=Path, help="where files go; a temporary one if not given")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -365,7 +440,7 @@ def main() -> None:
             if part == "memory":
                 compare_memory(folder)
             else:
-                compare(part, folder / "tiles", asked.repeats)
+                compare(part, folder / "tiles", asked.repeats, peers=not asked.no_peers)
 
 
 if __name__ == "__main__":

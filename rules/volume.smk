@@ -37,13 +37,59 @@ rule find_focus:
     params:
         illumination=session.illumination,
         instrument=session.instrument,
-        settings=session.settings("volume"),
+        settings=session.volume_settings,
         unit=session.unit,
         version=session.version("volume"),
     message:
         "Finding the focus of illumination {wildcards.illumination}"
     script:
         "../scripts/volume/find_focus.py"
+
+
+rule stitch_share:
+    """Stitch a share of the volume of one modality of a mosaic."""
+    input:
+        processed=collect(
+            rules.process_batch.output.flag,
+            batch=session.batches_of,
+            allow_missing=True,
+        ),
+        found=collect(
+            rules.find_tilemap.output.flag,
+            illumination=session.illumination_of,
+        ),
+        focused=collect(
+            rules.find_focus.output.flag,
+            illumination=session.illumination_of,
+        ),
+        stitched=rules.stitch_enface.output.flag,
+    output:
+        flag="mosaic-{mosaic}/state/mosaic-{mosaic}.{modality}_share-{share}",
+    log:
+        "<logs>/stitch_share/{mosaic}_{modality}_{share}.log",
+    benchmark:
+        "<benchmarks>/stitch_share/{mosaic}_{modality}_{share}.tsv"
+    conda:
+        "../envs/octflow.yaml"
+    threads: 1
+    resources:
+        stitch_pool=1,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        folder="mosaic-{mosaic}/stitched",
+        illumination=session.illumination,
+        grid=session.grid,
+        instrument=session.instrument,
+        modality="{modality}",
+        settings=session.settings("volume"),
+        share=session.share_number,
+        unit=session.unit,
+        version=session.version("volume"),
+    message:
+        "Stitching share {wildcards.share} of volume {wildcards.modality} of mosaic {wildcards.mosaic}"
+    script:
+        "../scripts/volume/stitch_share.py"
 
 
 rule stitch_volume:
@@ -67,6 +113,11 @@ rule stitch_volume:
             illumination=session.illumination_of,
         ),
         stitched=rules.stitch_enface.output.flag,
+        shares=collect(
+            rules.stitch_share.output.flag,
+            share=session.volume_shares,
+            allow_missing=True,
+        ),
     output:
         flag="mosaic-{mosaic}/state/mosaic-{mosaic}.{modality}_stitched",
         overview=report(
@@ -92,7 +143,7 @@ rule stitch_volume:
         grid=session.grid,
         instrument=session.instrument,
         modality="{modality}",
-        settings=session.settings("volume"),
+        settings=session.volume_settings,
         unit=session.unit,
         version=session.version("volume"),
     message:

@@ -13,6 +13,7 @@ FLAGS = {
     "refine_tilemap": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.refined",
     "stitch_enface": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.stitched",
     "find_focus": "state/focus-{illumination}.found",
+    "stitch_share": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.{modality}_share-{share:03d}",
     "stitch_volume": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.{modality}_stitched",
     "join_volumes": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.volume_stitched",
     "register_slice": "state/slice-{slice:03d}.registered",

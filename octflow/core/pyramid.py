@@ -4,10 +4,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from octflow.core.doubling import axis_of, doubled_of
+
 Volume = NDArray[np.float32]
 Line = NDArray[np.float32]
-
-_TO_DOUBLED = np.float32(np.pi / 90)
+Map = NDArray[np.float32]
 
 
 def halved(volume: Volume) -> Volume:
@@ -89,16 +90,33 @@ def _add_pairs(total: Line, count: Line, half: Line) -> None:
 
 @njit(nogil=True, cache=True)
 def _average_axial(axis_deg: Volume, half: Volume) -> None:
-    for z, y, x in np.ndindex(half.shape):
-        cos_2a, sin_2a, count = np.float32(0), np.float32(0), 0
-        for k in range(2 * z, min(2 * z + 2, axis_deg.shape[0])):
-            for j in range(2 * y, min(2 * y + 2, axis_deg.shape[1])):
-                for i in range(2 * x, min(2 * x + 2, axis_deg.shape[2])):
-                    value = axis_deg[k, j, i]
-                    if np.isfinite(value):
-                        cos_2a += np.cos(value * _TO_DOUBLED)
-                        sin_2a += np.sin(value * _TO_DOUBLED)
-                        count += 1
-        axis = np.arctan2(sin_2a, cos_2a) / _TO_DOUBLED
-        wrapped = axis + np.float32(180) if axis <= -90 else axis
-        half[z, y, x] = wrapped if count else np.float32(np.nan)
+    n_z, n_y, n_x = axis_deg.shape
+    vector = np.zeros((2, n_x + 1), np.float32)
+    count = np.zeros(n_x + 1, np.float32)
+    for z in range(half.shape[0]):
+        for y in range(half.shape[1]):
+            vector[:] = 0
+            count[:] = 0
+            for k in range(2 * z, min(2 * z + 2, n_z)):
+                for j in range(2 * y, min(2 * y + 2, n_y)):
+                    _add_line_axial(axis_deg[k, j], vector, count)
+            _add_pairs_axial(vector, count, half[z, y])
+
+
+@njit(nogil=True, cache=True)
+def _add_line_axial(line: Line, vector: Map, count: Line) -> None:
+    for x in range(line.size):
+        there = np.isfinite(line[x])
+        cos_2a, sin_2a = doubled_of(line[x])
+        vector[np.uintp(0), x] += cos_2a if there else np.float32(0)
+        vector[np.uintp(1), x] += sin_2a if there else np.float32(0)
+        count[x] += np.float32(1) if there else np.float32(0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _add_pairs_axial(vector: Map, count: Line, half: Line) -> None:
+    for x in range(half.size):
+        cos_2a = vector[0, 2 * x] + vector[0, 2 * x + 1]
+        sin_2a = vector[1, 2 * x] + vector[1, 2 * x + 1]
+        there = count[2 * x] + count[2 * x + 1] > 0
+        half[x] = axis_of(cos_2a, sin_2a) if there else np.float32(np.nan)

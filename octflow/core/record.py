@@ -39,6 +39,8 @@ class Unit(_Part):
     """Illumination."""
     modality: str | None = None
     """Modality."""
+    share: int | None = None
+    """Share of the shards of a volume."""
 
 
 class TileFailure(_Part):

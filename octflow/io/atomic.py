@@ -29,29 +29,53 @@ def replacing(path: Path, *, resumable: Callable[[Path], bool] | None = None) ->
         of `path`, which some writers take their format from. Removed when the block raises; what
         a killed process left is removed by the next that writes `path`.
     """
+    part = part_of(path, resumable=resumable)
+    try:
+        yield part
+        complete(part, path)
+    except BaseException as error:
+        if resumable is None or isinstance(error, Exception):
+            remove(part)  # An interrupt is no failure: what is finished stays for the next run.
+        name_file(error, path)
+        raise
+
+
+def part_of(path: Path, *, resumable: Callable[[Path], bool] | None = None) -> Path:
+    """Return the temporary name of a file or folder, rid of what killed processes left.
+
+    Parameters
+    ----------
+    path : Path
+        Its parent folder is made if missing.
+    resumable : callable, optional
+        See `replacing`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
     for left in path.parent.glob(f".part-*-{glob.escape(path.name)}"):
         # Of a killed writer. One that still runs, orphaned, then fails to rename: nothing is lost.
         if resumable is None or not resumable(left):
-            _remove(left)
+            remove(left)
         elif left != part:
-            _remove(part)
+            remove(part)
             left.replace(part)
-    try:
-        yield part
-        # What a link points to is not ours: it is not opened, least of all for writing.
-        if part.is_file() and not part.is_symlink():
-            _sync(part)
-        elif part.is_dir() and path.is_dir():
-            _remove(path)
-        part.replace(path)
-    except BaseException as error:
-        if resumable is None or isinstance(error, Exception):
-            _remove(part)  # An interrupt is no failure: what is finished stays for the next run.
-        if isinstance(error, OSError) and error.errno in NO_ROOM and error.filename is None:
-            error.filename = str(path)  # A write that finds no room does not say whereto.
-        raise
+    return part
+
+
+def complete(part: Path, path: Path) -> None:
+    """Flush what was written to a temporary name, and give it its own."""
+    # What a link points to is not ours: it is not opened, least of all for writing.
+    if part.is_file() and not part.is_symlink():
+        _sync(part)
+    elif part.is_dir() and path.is_dir():
+        remove(path)
+    part.replace(path)
+
+
+def name_file(error: BaseException, path: Path) -> None:
+    """Add the file to an error of a write that found no room, which does not say whereto."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM and error.filename is None:
+        error.filename = str(path)
 
 
 def _sync(path: Path) -> None:
@@ -60,7 +84,8 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, a folder with all in it, or nothing."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,127 +1,114 @@
-"""OME-Zarr 0.5: sharded volumes with a pyramid, made shard by shard in one pass.
+"""OME-Zarr: metadata of volumes with a pyramid of factor 2 per axis, and reading.
 
-A shard of a coarse level is put together from the shards of the next finer level while these are
-still in memory, so nothing is read back, and memory is bounded by a few shards whatever the size
-of the volume. Every shard has one writer, and is finished once its file is there: a volume that
-a killed process left behind is continued.
+Version 0.5 is Zarr 3 with shards; 0.4 is Zarr 2, every chunk a file, for programs that read no
+other.
 """
 
-import itertools
 import json
 import math
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
 
 from octflow.core.errors import DataError, SettingsError
-from octflow.core.pyramid import halved, halved_axial
 from octflow.io.atomic import replacing
 from octflow.io.digest import content_id
-from octflow.io.shards import CODEC, write_shard
+from octflow.io.shards import CODEC, CODEC_OF_CHUNKS, Shape
 
-Shape = tuple[int, int, int]
-BlockOf = Callable[[slice, slice, slice], NDArray[np.float32]]
+Version = Literal["0.5", "0.4"]
 
 _COARSEST_PX = 128
 """The pyramid ends where no axis is longer than this."""
+_OF_GROUP: dict[Version, str] = {"0.5": "zarr.json", "0.4": ".zattrs"}
+"""The file with the attributes of a volume."""
+_OF_ARRAY = ("zarr.json", ".zarray")
 
 
-def write_volume(  # noqa: PLR0913 - shape, scale, source and layout belong to one call
-    path: Path,
-    shape: Shape,
-    *,
-    voxel_size_mm: tuple[float, float, float],
-    block_of: BlockOf,
-    axial: bool = False,
-    name: str,
-    chunk_px: Shape = (64, 64, 64),
-    shard_px: Shape = (256, 256, 256),
-    threads: int = 1,
-    made_from: str | None = None,
-) -> None:
-    """Write a volume (Z, Y, X) block by block, with a pyramid of factor 2 per axis.
+@dataclass(frozen=True)
+class Plan:
+    """What a volume (Z, Y, X) of float32 is to be, but for its values."""
 
-    Same values, same bytes, for any number of threads.
+    shape: Shape
+    """Size (n_z, n_y, n_x)."""
+    voxel_size_mm: tuple[float, float, float]
+    """Size (x, y, z) of the finest voxels; the centre of the first lies at the origin."""
+    name: str
+    """Name of the picture shown by viewers."""
+    axial: bool = False
+    """The values are axis angles in degrees: coarser levels are their axial means."""
+    chunk_px: Shape = (64, 64, 64)
+    """Size (z, y, x) of what is compressed together."""
+    shard_px: Shape = (256, 256, 256)
+    """Size (z, y, x) of what is made at a time and, in version 0.5, lies in one file."""
+    version: Version = "0.5"
+    """Version of OME-Zarr."""
+    made_from: str | None = None
+    """Digest of whatever decides the values: what a killed process left of the same volume is
+    continued, its finished shards are not asked for again. It stands in the metadata."""
 
-    Parameters
-    ----------
-    path : Path
-        Folder, ends in .ome.zarr. Appears whole or not at all.
-    shape : (3,) ints
-        Size (n_z, n_y, n_x).
-    voxel_size_mm : (3,) floats
-        Size (x, y, z) of the finest voxels; the centre of the first lies at the origin.
-    block_of : callable
-        Takes slices (z, y, x) with explicit start and stop and returns the float32 values there,
-        NaN where there are none. Called once per shard, from `threads` threads.
-    axial : bool
-        The values are axis angles in degrees: coarser levels are their axial means.
-    name : str
-        Name of the picture shown by viewers.
-    chunk_px, shard_px : (3,) ints
-        Sizes (z, y, x) of what is compressed together and of what lies in one file.
-    threads : int
-        Shards worked on side by side.
-    made_from : str, optional
-        Digest of whatever decides the values: what a killed process left of the same volume is
-        continued, its finished shards are not asked for again. It stands in the metadata.
+    def __post_init__(self) -> None:
+        if any(shard % chunk for shard, chunk in zip(self.shard_px, self.chunk_px, strict=True)):
+            raise SettingsError(
+                f"shard_px: found {self.shard_px}, expected multiples of chunk_px {self.chunk_px}"
+            )
 
-    Raises
-    ------
-    SettingsError
-        The shard does not consist of whole chunks.
-    DataError
-        Another process took over the unfinished volume.
-    """
-    if any(shard % chunk for shard, chunk in zip(shard_px, chunk_px, strict=True)):
-        raise SettingsError(
-            f"shard_px: found {shard_px}, expected multiples of chunk_px {chunk_px}"
-        )
-    shapes = _level_shapes(shape)
-    attributes: dict[str, Any] = {"ome": _metadata(name, voxel_size_mm, len(shapes))}
-    if made_from is not None:
-        decided_by = [made_from, shape, chunk_px, shard_px, axial]
-        attributes["octflow"] = {"made_from": content_id(decided_by)}
-    resumable = partial(_is_begun, attributes=attributes) if made_from is not None else None
-    with (
-        replacing(path, resumable=resumable) as part,
-        ThreadPoolExecutor(max_workers=max(1, threads)) as pool,
-    ):
-        if not _is_begun(part, attributes):
-            _begin(part, attributes, shapes, chunk_px, shard_px)
-        levels = [zarr.open_array(part / str(i), mode="r") for i in range(len(shapes))]
-        pyramid = _Pyramid(part, levels, block_of, halved_axial if axial else halved, pool)
-        for index in np.ndindex(*pyramid.shards_in(len(levels) - 1)):
-            pyramid.write_shard(len(levels) - 1, _as_shape(index))
-        if not _is_begun(part, attributes):
-            raise DataError(part, found="no metadata", expected="those that were written")
+    @property
+    def shapes(self) -> list[Shape]:
+        """Sizes of the levels: halved, rounding up, until the longest axis is short enough.
+
+        Examples
+        --------
+        >>> Plan((5, 200, 300), (1, 1, 1), "a").shapes
+        [(5, 200, 300), (3, 100, 150), (2, 50, 75)]
+        """
+        shapes = [self.shape]
+        while max(shapes[-1]) > _COARSEST_PX:
+            shapes.append(as_shape(math.ceil(n / 2) for n in shapes[-1]))
+        return shapes
+
+    def shard_of(self, level: int) -> Shape:
+        """Size of a shard of a level: not larger than a small level needs, in whole chunks."""
+        sizes = zip(self.shard_px, self.shapes[level], self.chunk_px, strict=True)
+        return as_shape(min(s, cells(n, c) * c) for s, n, c in sizes)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Attributes of the group."""
+        scales = _multiscales(self)
+        if self.version == "0.4":
+            attributes: dict[str, Any] = {"multiscales": [{"version": "0.4", **scales}]}
+        else:
+            attributes = {"ome": {"version": "0.5", "multiscales": [scales]}}
+        if self.made_from is not None:
+            decided_by = [self.made_from, self.shape, self.chunk_px, self.shard_px, self.axial]
+            attributes["octflow"] = {"made_from": content_id(decided_by)}
+        return attributes
 
 
-def _begin(
-    part: Path, attributes: dict[str, Any], shapes: list[Shape], chunk_px: Shape, shard_px: Shape
-) -> None:
+def begin(folder: Path, plan: Plan) -> None:
     """Write all metadata; those of the group come last and tell that the others are there."""
-    for i, shape in enumerate(shapes):
-        _create_level(part / str(i), shape, chunk_px, shard_px)
-    with replacing(part / "zarr.json") as metadata:
-        content = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
+    for level in range(len(plan.shapes)):
+        _create_level(folder / str(level), plan, level)
+    content = plan.attributes
+    if plan.version == "0.4":
+        (folder / ".zgroup").write_text(json.dumps({"zarr_format": 2}, indent=2))
+    else:
+        content = {"attributes": content, "zarr_format": 3, "node_type": "group"}
+    with replacing(folder / _OF_GROUP[plan.version]) as metadata:
         metadata.write_text(json.dumps(content, indent=2))
 
 
-def _is_begun(part: Path, attributes: dict[str, Any]) -> bool:
+def is_begun(folder: Path, plan: Plan) -> bool:
     """Tell whether a folder holds the metadata of this very volume."""
     try:
-        found = json.loads((part / "zarr.json").read_bytes())["attributes"]
+        found = json.loads((folder / _OF_GROUP[plan.version]).read_bytes())
     except OSError:
         return False
-    return bool(found == attributes)
+    return bool((found if plan.version == "0.4" else found["attributes"]) == plan.attributes)
 
 
 def read_volume(path: Path, level: int = 0) -> zarr.Array:
@@ -133,107 +120,40 @@ def read_volume(path: Path, level: int = 0) -> zarr.Array:
         The folder holds no such level.
     """
     folder = path / str(level)
-    if not (folder / "zarr.json").is_file():
+    if not any((folder / name).is_file() for name in _OF_ARRAY):
         raise DataError(folder, found="no zarr.json", expected="a Zarr array of an OME-Zarr volume")
     return zarr.open_array(folder, mode="r")
 
 
 def read_volume_voxel_size_mm(path: Path, level: int = 0) -> tuple[float, float, float]:
     """Return the voxel size (x, y, z) in mm of one level."""
-    ome: dict[str, Any] = dict(zarr.open_group(path, mode="r").attrs)["ome"]  # type: ignore[assignment]
-    transformations = ome["multiscales"][0]["datasets"][level]["coordinateTransformations"]
-    z, y, x = transformations[0]["scale"]
+    attributes: dict[str, Any] = dict(zarr.open_group(path, mode="r").attrs)
+    scales = attributes.get("ome", attributes)["multiscales"][0]
+    z, y, x = scales["datasets"][level]["coordinateTransformations"][0]["scale"]
     return (float(x), float(y), float(z))
 
 
-@dataclass(frozen=True)
-class _Pyramid:
-    """The levels being written, finest first."""
-
-    folder: Path
-    levels: list[zarr.Array]
-    block_of: BlockOf
-    halve: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-    pool: ThreadPoolExecutor
-
-    def shards_in(self, level: int) -> Shape:
-        """Count the shards of a level along each axis."""
-        array = self.levels[level]
-        return _as_shape(map(_cells, array.shape, _shard_shape(array)))
-
-    def write_shard(self, level: int, index: Shape) -> NDArray[np.float32]:
-        """Write one shard with everything below it, unless it is there, and return it."""
-        array = self.levels[level]
-        shard_px = _shard_shape(array)
-        where = _region(index, shard_px, array.shape)
-        path = self.folder.joinpath(str(level), "c", *map(str, index))
-        if path.is_file():
-            return np.asarray(array[where])
-        block = self.block_of(*where) if level == 0 else self._assembled(level, where)
-        write_shard(path, block, chunk_px=_as_shape(array.chunks), shard_px=shard_px)
-        return block
-
-    def _assembled(self, level: int, where: tuple[slice, ...]) -> NDArray[np.float32]:
-        block = np.full([s.stop - s.start for s in where], np.nan, np.float32)
-        finer = self.levels[level - 1]
-        shard = _shard_shape(finer)
-        below = [
-            range(2 * s.start // n, _cells(min(2 * s.stop, size), n))
-            for s, n, size in zip(where, shard, finer.shape, strict=True)
-        ]
-        indices = [_as_shape(index) for index in itertools.product(*below)]
-        for index, half in zip(indices, self._halves(level - 1, indices), strict=True):
-            block[_target(index, shard, half.shape, where)] = half
-        return block
-
-    def _halves(self, level: int, indices: list[Shape]) -> Iterator[NDArray[np.float32]]:
-        # Threads share the work at the finest level only: that is where nearly all of it is,
-        # and memory stays at one shard per thread plus one per level.
-        each = self.pool.map if level == 0 else map
-        return each(lambda index: self.halve(self.write_shard(level, index)), indices)
-
-
-def _target(
-    index: Shape, shard: Shape, half: tuple[int, ...], where: tuple[slice, ...]
-) -> tuple[slice, ...]:
-    """Where the halved shard `index` lies within the coarse block at `where`."""
-    starts = [i * n // 2 - w.start for i, n, w in zip(index, shard, where, strict=True)]
-    return tuple(slice(a, a + n) for a, n in zip(starts, half, strict=True))
-
-
-def _level_shapes(shape: Shape) -> list[Shape]:
-    """Halve, rounding up, until the longest axis is short enough.
-
-    >>> _level_shapes((5, 200, 300))
-    [(5, 200, 300), (3, 100, 150), (2, 50, 75)]
-    """
-    shapes = [shape]
-    while max(shapes[-1]) > _COARSEST_PX:
-        shapes.append(_as_shape(math.ceil(n / 2) for n in shapes[-1]))
-    return shapes
-
-
-def _create_level(path: Path, shape: Shape, chunk_px: Shape, shard_px: Shape) -> None:
-    # A shard is not larger than the level needs, which small levels are glad of.
-    shards = [min(s, _cells(n, c) * c) for s, n, c in zip(shard_px, shape, chunk_px, strict=True)]
+def _create_level(path: Path, plan: Plan, level: int) -> None:
+    if plan.version == "0.4":
+        keys = {"name": "v2", "separator": "/"}
+        form: dict[str, Any] = {"zarr_format": 2, "chunk_key_encoding": keys}
+        form["compressors"] = CODEC_OF_CHUNKS
+    else:
+        form = {"zarr_format": 3, "dimension_names": ("z", "y", "x")}
+        form |= {"compressors": CODEC, "shards": plan.shard_of(level)}
     zarr.create_array(
         path,
-        shape=shape,
-        chunks=chunk_px,
-        shards=tuple(shards),
+        shape=plan.shapes[level],
+        chunks=plan.chunk_px,
         dtype="float32",
         fill_value=np.nan,
-        compressors=CODEC,
-        dimension_names=("z", "y", "x"),
-        zarr_format=3,
         overwrite=True,  # What is there may be half written.
+        **form,
     )
 
 
-def _metadata(
-    name: str, voxel_size_mm: tuple[float, float, float], n_levels: int
-) -> dict[str, Any]:
-    size = voxel_size_mm[::-1]
+def _multiscales(plan: Plan) -> dict[str, Any]:
+    size = plan.voxel_size_mm[::-1]
 
     def dataset(level: int) -> dict[str, Any]:
         factor = 2**level
@@ -243,26 +163,16 @@ def _metadata(
         return {"path": str(level), "coordinateTransformations": [scale, shift]}
 
     axes = [{"name": axis, "type": "space", "unit": "millimeter"} for axis in "zyx"]
-    datasets = [dataset(level) for level in range(n_levels)]
-    scales = {"name": name, "axes": axes, "datasets": datasets, "type": "mean"}
-    return {"version": "0.5", "multiscales": [scales]}
+    datasets = [dataset(level) for level in range(len(plan.shapes))]
+    return {"name": plan.name, "axes": axes, "datasets": datasets, "type": "mean"}
 
 
-def _region(index: Shape, shard: Shape, shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
-    z, y, x = (
-        slice(i * n, min((i + 1) * n, size)) for i, n, size in zip(index, shard, shape, strict=True)
-    )
-    return z, y, x
-
-
-def _shard_shape(array: zarr.Array) -> Shape:
-    return _as_shape(array.shards or array.chunks)
-
-
-def _cells(size: int, cell: int) -> int:
+def cells(size: int, cell: int) -> int:
+    """Return the number of cells that hold a size."""
     return -(-size // cell)
 
 
-def _as_shape(values: Any) -> Shape:  # noqa: ANN401 - any iterable of three integers
+def as_shape(values: Iterable[int]) -> Shape:
+    """Return three integers as plain ones."""
     z, y, x = values
     return (int(z), int(y), int(x))

@@ -53,6 +53,7 @@ class Wildcards(Protocol):
     batch: str
     slice: str
     illumination: str
+    share: str
 
     def items(self) -> Iterable[tuple[str, str]]:
         """Return names and values."""
@@ -219,6 +220,21 @@ class Session:
         """Modalities stitched as volumes."""
         return list(self.config.volume.modalities)
 
+    @property
+    def volume_settings(self) -> dict[str, Any]:
+        """What decides the volumes; how many jobs share the work does not."""
+        return self.config.volume.model_dump(mode="json", exclude={"shares"})
+
+    @property
+    def volume_shares(self) -> list[str]:
+        """Shares of every volume; none where one job makes it."""
+        count = self.config.volume.shares
+        return [f"{number:03d}" for number in range(1, count + 1)] if count > 1 else []
+
+    def share_number(self, wildcards: Wildcards) -> int:
+        """Return the share as a number."""
+        return int(wildcards.share)
+
     def inventory(self, wildcards: Wildcards) -> list[dict[str, Any]]:
         """Return the raw tiles of a batch; a change of them is a change of the job."""
         return self.ready.inventory(int(wildcards.mosaic), int(wildcards.batch))
@@ -263,7 +279,7 @@ class Session:
         """Return the part of the sample that a job works on, as its record names it."""
         ids = dict(wildcards.items())
         unit: dict[str, Any] = {"project": self.config.project.name}
-        unit |= {k: int(ids[k]) for k in ("slice", "mosaic", "batch") if k in ids}
+        unit |= {k: int(ids[k]) for k in ("slice", "mosaic", "batch", "share") if k in ids}
         unit |= {k: ids[k] for k in ("illumination", "modality") if k in ids}
         if "mosaic" in unit:
             unit["slice"] = self.config.experiment.slice_of(unit["mosaic"])

@@ -4,21 +4,27 @@ from functools import partial
 import numpy as np
 import pytest
 import zarr
+from ome_zarr_models.v04 import Image as ImageOf04
 from ome_zarr_models.v05 import Image
 
 from octflow.core.axial import axis_mean
 from octflow.core.errors import DataError, SettingsError
 from octflow.io.digest import fast_id
-from octflow.io.omezarr import read_volume, read_volume_voxel_size_mm, write_volume
+from octflow.io.omezarr import Plan, read_volume, read_volume_voxel_size_mm
+from octflow.io.volume_writer import write_volume
 
 SHAPE = (37, 90, 141)
-write_small = partial(
-    write_volume,
+small = partial(
+    Plan,
     voxel_size_mm=(0.01, 0.02, 0.0025),
     name="dBI",
     chunk_px=(8, 8, 8),
     shard_px=(16, 32, 32),
 )
+
+
+def write_small(path, shape, *, block_of, threads=1, **planned):
+    write_volume(path, small(shape, **planned), block_of=block_of, threads=threads)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +89,34 @@ def test_scale_doubles_and_the_first_centre_moves_by_half_a_voxel(written):
     assert read_volume_voxel_size_mm(written, 1) == pytest.approx((0.02, 0.04, 0.005))
 
 
+@pytest.fixture(scope="module")
+def written_0_4(volume, tmp_path_factory):
+    path = tmp_path_factory.mktemp("omezarr") / "old.ome.zarr"
+    write_small(path, SHAPE, block_of=lambda *where: volume[where], version="0.4")
+    return path
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_version_0_4_holds_the_same_values(written, written_0_4, level):
+    found = read_volume(written_0_4, level)
+    assert (found.metadata.zarr_format, found.chunks, found.shards) == (2, (8, 8, 8), None)
+    np.testing.assert_array_equal(found[:], read_volume(written, level)[:])
+
+
+def test_version_0_4_passes_the_models_of_the_format(written_0_4):
+    image = ImageOf04.from_zarr(zarr.open_group(written_0_4, mode="r"))
+    (scales,) = image.ome_attributes.multiscales
+    assert [(axis.name, axis.unit) for axis in scales.axes] == [(a, "millimeter") for a in "zyx"]
+    assert read_volume_voxel_size_mm(written_0_4, 1) == pytest.approx((0.02, 0.04, 0.005))
+
+
+def test_version_0_4_has_no_file_for_an_empty_chunk(written_0_4):
+    chunks = [path for path in (written_0_4 / "0").rglob("*") if path.name.isdecimal()]
+    files = {tuple(map(int, path.parts[-3:])) for path in chunks if path.is_file()}
+    assert {y for _, y, _ in files} == set(range(2, 12))
+    assert not (written_0_4 / ".finished").exists()
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_same_values_give_same_bytes_on_any_number_of_threads(written, volume, tmp_path, threads):
     path = tmp_path / "b.ome.zarr"
@@ -108,14 +142,6 @@ def test_failure_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_shards_of_broken_chunks_are_refused(tmp_path):
+def test_shards_of_broken_chunks_are_refused():
     with pytest.raises(SettingsError, match="multiples of"):
-        write_volume(
-            tmp_path / "e.ome.zarr",
-            SHAPE,
-            voxel_size_mm=(1, 1, 1),
-            block_of=lambda *w: np.zeros(1, np.float32),
-            name="dBI",
-            chunk_px=(64, 64, 64),
-            shard_px=(100, 128, 128),
-        )
+        Plan(SHAPE, (1, 1, 1), "dBI", chunk_px=(64, 64, 64), shard_px=(100, 128, 128))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import zarr
 
+from octflow.io.behind import Behind
 from octflow.io.shards import CODEC, write_shard
 
 CHUNK, SHARD = (4, 8, 8), (8, 16, 24)
@@ -26,7 +27,8 @@ def values(shape, seed=0):
 
 def write(array, index, block):
     path = array.store.root.joinpath("c", *map(str, index))
-    write_shard(path, block, chunk_px=CHUNK, shard_px=SHARD)
+    with Behind() as behind:
+        write_shard(path, block, chunk_px=CHUNK, shard_px=SHARD, behind=behind)
     return path
 
 

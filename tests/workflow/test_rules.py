@@ -42,7 +42,7 @@ def test_a_stage_has_its_word_in_every_place(stage):
 
 
 def test_flags_lie_where_the_layout_says(rules):
-    widths = {"slice": 3, "mosaic": 3, "batch": 3}
+    widths = {"slice": 3, "mosaic": 3, "batch": 3, "share": 3}
     for rule in rules:
         fields = [name for _, name, _, _ in string.Formatter().parse(FLAGS[rule.name]) if name]
         values = {name: 7 if name in widths else "abc" for name in fields}

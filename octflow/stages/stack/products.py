@@ -12,9 +12,10 @@ from octflow.core.names import AXIAL
 from octflow.core.record import Product
 from octflow.io.atomic import replacing
 from octflow.io.nifti import read_nifti, write_nifti
-from octflow.io.omezarr import read_volume, write_volume
+from octflow.io.omezarr import Plan, read_volume
 from octflow.io.picture import Panel, panel_of, write_sheet
 from octflow.io.records import checked, product
+from octflow.io.volume_writer import write_volume
 from octflow.stages.stack.place import Canvas, Step
 from octflow.stages.stack.shift import Source, shifted_axes, shifted_block
 from octflow.stages.stack.slabs import Layout, blend_slabs
@@ -112,7 +113,7 @@ def write_volume_stack(
     voxel_size_mm : (3,) floats
         Size (x, y, z).
     chunk_px, shard_px : (3,) ints
-        See `write_volume`.
+        See `Plan`.
     threads : int
         Shards worked on side by side.
     """
@@ -134,13 +135,15 @@ def write_volume_stack(
     path = stack.path(f"{role}.ome.zarr")
     write_volume(
         path,
-        (layout.start(len(stack.slices)), *stack.canvas.shape),
-        voxel_size_mm=voxel_size_mm,
+        Plan(
+            (layout.start(len(stack.slices)), *stack.canvas.shape),
+            voxel_size_mm,
+            f"stack {role}",
+            axial=axial,
+            chunk_px=chunk_px,
+            shard_px=shard_px,
+        ),
         block_of=block_of,
-        axial=axial,
-        name=f"stack {role}",
-        chunk_px=chunk_px,
-        shard_px=shard_px,
         threads=threads,
     )
     return product(path, f"stack_{role}")

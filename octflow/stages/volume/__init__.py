@@ -1,4 +1,4 @@
 """The focus plane, and the mosaics of all volumes."""
 
-VERSION = 2
+VERSION = 3
 """Raised when the products of this stage change."""

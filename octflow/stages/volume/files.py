@@ -1,31 +1,23 @@
 """Stage volume, file to file: surfaces to the focus plane, volumes of tiles to volumes."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from octflow.core.errors import DataError
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
-from octflow.core.mosaic import Layout, neighbours
-from octflow.core.names import AXIAL, VOLUMES, mosaic_name
-from octflow.core.record import Outcome, Product, Record, TileFailure, Tiles
-from octflow.io.digest import content_id
-from octflow.io.nifti import read_nifti, write_nifti
-from octflow.io.omezarr import write_volume
+from octflow.core.mosaic import neighbours
+from octflow.core.names import VOLUMES
+from octflow.core.record import Outcome, Record, TileFailure, Tiles
+from octflow.io.nifti import write_nifti
 from octflow.io.picture import write_sheet
-from octflow.io.records import checked, listed, product, read_record
-from octflow.io.tilemap import Tilemap, read_tilemap
-from octflow.io.tiles import TileMaps, TileVolumes, hole_warnings, mosaic_of, tile_fates
-from octflow.stages.volume import VERSION, report
-from octflow.stages.volume.depth import shallowest_px, top_px
+from octflow.io.records import product, read_record
+from octflow.io.tiles import TileMaps, hole_warnings, mosaic_of, tile_fates
+from octflow.io.volume_writer import write_share, write_volume
+from octflow.stages.volume import report
 from octflow.stages.volume.focus import find_focus_plane
-from octflow.stages.volume.fuse import Fusion
+from octflow.stages.volume.mosaic import Mosaic, tilemap_of, volume_of
 from octflow.stages.volume.settings import VolumeSettings
-from octflow.stages.volume.surfaces import Surfaces, flattened
+from octflow.stages.volume.surfaces import Surfaces
 
 
 def find_focus(
@@ -57,7 +49,7 @@ def find_focus(
     settings : VolumeSettings
         A-lines to be ignored.
     """
-    tilemap, coordinates = _tilemap_of(found)
+    tilemap, coordinates = tilemap_of(found)
     shape = (illumination.tile_size_y_px, illumination.tile_size_x_px)
     layout = tilemap.layout(shape)
     maps = TileMaps(processed, ["surfraw", "aip"], shape, among=tilemap.positions_px)
@@ -84,6 +76,45 @@ def find_focus(
     )
 
 
+def stitch_share(  # noqa: PLR0913 - the names of the rule
+    *,
+    processed: list[Path],
+    found: Path,
+    focused: Path,
+    stitched: Path,
+    folder: Path,
+    illumination: Illumination,
+    grid: list[list[int]],
+    instrument: Instrument,
+    modality: str,
+    settings: VolumeSettings,
+    share: int,
+    threads: int,
+) -> Outcome:
+    """Fuse a share of a volume, for `stitch_volume` to put together.
+
+    Parameters
+    ----------
+    processed, found, focused, stitched, folder, illumination, grid, instrument, modality, settings
+        See `Mosaic`.
+    share : int
+        Which one, from 1 to `settings.shares`.
+    threads : int
+        Shards worked on side by side.
+    """
+    source = (processed, found, focused, stitched, folder, illumination, grid, instrument)
+    volume = volume_of(Mosaic(*source, modality, settings))
+    n_shards = write_share(
+        volume.share(share),
+        volume.plan,
+        block_of=volume.fusion.passing_block,
+        number=share,
+        of=settings.shares,
+        threads=threads,
+    )
+    return Outcome(inputs=volume.inputs, qc={"shards": n_shards})
+
+
 def stitch_volume(  # noqa: PLR0913 - the names of the rule
     *,
     processed: list[Path],
@@ -98,76 +129,44 @@ def stitch_volume(  # noqa: PLR0913 - the names of the rule
     modality: str,
     settings: VolumeSettings,
     threads: int,
+    shares: Sequence[Path] = (),
 ) -> Outcome:
     """Fuse the volumes of a mosaic's tiles, flattened by the focus plane, for one modality.
 
     Parameters
     ----------
-    processed : list of Path
-        Flags of the processed batches of the mosaic.
-    found, focused, stitched : Path
-        Flags of the tile coordinates, of the focus plane and of the stitched maps.
-    folder : Path
-        Folder of the volume.
+    processed, found, focused, stitched, folder, illumination, grid, instrument, modality, settings
+        See `Mosaic`.
     overview : Path
         Sheet of sections to be written.
-    illumination : Illumination
-        Tile size and background level.
-    grid : list of [tile, grid_x, grid_y]
-        All tiles of the mosaic.
-    instrument : Instrument
-        Voxel size.
-    modality : str
-        dBI, R3D or O3D.
-    settings : VolumeSettings
-        Depth, mask, layout on disk.
     threads : int
         Shards worked on side by side.
+    shares : sequence of Path
+        Flags of the shares that other jobs have made, in their order.
     """
-    template, coordinates = _tilemap_of(found)
-    tilemap = template.on({tile: (x, y) for tile, x, y in grid})
-    shape = (illumination.tile_size_y_px, illumination.tile_size_x_px)
-    layout = tilemap.layout(shape, subpixel=settings.placement == "subpixel")
-    pattern_px, pattern = _pattern_of(focused, shape)
-    maps = TileMaps(processed, ["surfraw", "aip"], shape, among=tilemap.positions_px)
-    surfaces = Surfaces(maps, threshold_db=illumination.mask_threshold_db)
-    base_px = shallowest_px(flattened(surfaces, pattern_px))
-    mask = _mask_of(stitched, layout) if settings.mask_volumes else None
-    volumes = TileVolumes(processed, modality, shape, among=tilemap.positions_px)
-    fusion = Fusion(
-        layout,
-        volumes,
-        top_px(pattern_px, base_px=base_px, offset_px=settings.offset_px),
-        axial=modality in AXIAL,
-        mask=None if mask is None else mask[0],
-    )
-    path = folder / mosaic_name(mosaic_of(processed), modality, ".ome.zarr")
+    source = (processed, found, focused, stitched, folder, illumination, grid, instrument)
+    volume = volume_of(Mosaic(*source, modality, settings))
+    path = volume.path
     write_volume(
         path,
-        (settings.depth_px, *layout.shape),
-        voxel_size_mm=instrument.voxel_size_mm,
-        block_of=fusion.block,
-        axial=fusion.axial,
-        name=path.name.removesuffix(".ome.zarr"),
-        chunk_px=settings.chunk_px,
-        shard_px=settings.shard_px,
+        volume.plan,
+        block_of=volume.fusion.passing_block,
         threads=threads,
-        made_from=_digest_of(
-            layout=[layout.positions_px, layout.overlap_px, base_px],
-            others=[pattern.id, None if mask is None else mask[1].id],
-            tiles=_ids_of(processed, modality, volumes),
-            settings=settings.model_dump(mode="json"),
-        ),
+        shares=[volume.share(number + 1) for number in range(len(shares))],
     )
     title = f"{modality}, mosaic {mosaic_of(processed)}, illumination {illumination.name}"
     write_sheet(overview, report.section_panels(path, modality), title=title)
-    tiles = tile_fates(processed, tilemap.grid, volumes)
     return Outcome(
-        inputs=[coordinates, pattern],
+        inputs=volume.inputs,
         outputs=[product(path, modality), product(overview, "overview")],
-        tiles=tiles,
-        qc={"base_px": base_px, "offset_px": settings.offset_px, "tiles": len(volumes)},
-        warnings=hole_warnings(tiles),
+        tiles=volume.tiles,
+        qc={
+            "base_px": volume.base_px,
+            "offset_px": settings.offset_px,
+            "tiles": len(volume.tiles.ok),
+            "coverage": volume.coverage,
+        },
+        warnings=hole_warnings(volume.tiles),
     )
 
 
@@ -192,35 +191,3 @@ def join_volumes(*, volumes: list[Path]) -> Outcome:
 
 def _missing(record: Record) -> list[TileFailure]:
     return [*record.tiles.missing, *record.tiles.failed] if record.tiles else []
-
-
-def _tilemap_of(found: Path) -> tuple[Tilemap, Product]:
-    path = checked(listed(read_record(found), "tilemap")[0])
-    return read_tilemap(path), product(path, "tilemap")
-
-
-def _pattern_of(focused: Path, shape: tuple[int, int]) -> tuple[NDArray[np.float32], Product]:
-    path = checked(listed(read_record(focused), "focus")[0])
-    pattern_px = np.asarray(read_nifti(path), dtype=np.float32)
-    if pattern_px.shape != shape:
-        raise DataError(path, found=f"pixels {pattern_px.shape}", expected=f"pixels {shape}")
-    return pattern_px, product(path, "focus")
-
-
-def _mask_of(stitched: Path, layout: Layout) -> tuple[NDArray[np.uint8], Product]:
-    path = checked(listed(read_record(stitched), "mask")[0])
-    mask = np.asarray(read_nifti(path), dtype=np.uint8)
-    if mask.shape != layout.shape:
-        raise DataError(path, found=f"pixels {mask.shape}", expected=f"pixels {layout.shape}")
-    return mask, product(path, "mask")
-
-
-def _digest_of(**decisive: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
-    """Return the digest of all that decides the voxels of a volume."""
-    return content_id({"version": VERSION, **decisive})
-
-
-def _ids_of(processed: list[Path], modality: str, tiles: Collection[int]) -> dict[str, str]:
-    """Return the digests of the volumes of tiles, as their records have them."""
-    found = (p for flag in processed for p in listed(read_record(flag), modality))
-    return {str(p.tile): p.id for p in found if p.tile in tiles}

@@ -30,3 +30,7 @@ class VolumeSettings(Settings):
     """Voxels (z, y, x) compressed together."""
     shard_px: tuple[int, int, int] = (256, 256, 256)
     """Voxels (z, y, x) in one file; memory is about 2 shards per thread and 1 per level."""
+    ome_zarr: Literal["0.5", "0.4"] = "0.5"
+    """Version of the format. 0.4 is for programs that read no other: every chunk is a file."""
+    shares: int = Field(1, ge=1)
+    """Jobs that fuse a volume side by side, each its share of the shards."""

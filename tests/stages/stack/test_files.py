@@ -7,8 +7,9 @@ import pytest
 from octflow.core.errors import DataError
 from octflow.core.instrument import Instrument
 from octflow.io.nifti import read_nifti, read_voxel_size_mm, write_nifti
-from octflow.io.omezarr import read_volume, write_volume
+from octflow.io.omezarr import Plan, read_volume
 from octflow.io.records import product
+from octflow.io.volume_writer import write_volume
 from octflow.stages.stack.files import stack_slices
 from octflow.stages.stack.settings import StackSettings
 
@@ -36,8 +37,9 @@ def write_slice(made, folder, slice_id):
     volume = folder / f"s{slice_id}_dBI.ome.zarr"
     cube = image[None] + 100 * np.arange(DEPTH_PX, dtype=np.float32)[:, None, None]
     write_volume(
-        volume, cube.shape, voxel_size_mm=VOXEL_MM, block_of=lambda *w: cube[w], name="dBI",
-        chunk_px=(16, 16, 16), shard_px=(32, 64, 64),
+        volume,
+        Plan(cube.shape, VOXEL_MM, "dBI", chunk_px=(16, 16, 16), shard_px=(32, 64, 64)),
+        block_of=lambda *w: cube[w],
     )  # fmt: skip
     maps = [product(paths[role], role) for role in arrays]
     unit = {"slice": slice_id, "mosaic": 2 * slice_id - 1, "illumination": "normal"}

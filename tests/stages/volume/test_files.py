@@ -1,5 +1,3 @@
-import multiprocessing
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +14,7 @@ from octflow.io.omezarr import read_volume, read_volume_voxel_size_mm
 from octflow.io.records import product, read_record
 from octflow.io.scaled import write_int16
 from octflow.io.tiles import TileVolumes
-from octflow.stages.volume.files import find_focus, join_volumes, stitch_volume
-from octflow.stages.volume.fuse import Fusion
+from octflow.stages.volume.files import find_focus, join_volumes, stitch_share, stitch_volume
 from octflow.stages.volume.settings import VolumeSettings
 
 from flags import write_flag
@@ -57,21 +54,25 @@ def exact_focus(project, phantom):
     return write_flag(project.folder / "exact.found", outputs=[product(path, "focus")], unit=UNIT)
 
 
-def stitch(project, focus_flag, modality, where, threads=1, settings=SETTINGS):
-    return stitch_volume(
-        processed=project.processed,
-        found=project.found,
-        focused=focus_flag,
-        stitched=project.stitched,
-        folder=where,
-        overview=where / f"{modality}.jpg",
-        illumination=project.illumination,
-        grid=[[t, *place] for t, place in project.grid.items()],
-        instrument=project.instrument,
-        modality=modality,
-        settings=settings,
-        threads=threads,
-    )
+def named(project, focus_flag, modality, where, settings=SETTINGS):
+    return {
+        "processed": project.processed,
+        "found": project.found,
+        "focused": focus_flag,
+        "stitched": project.stitched,
+        "folder": where,
+        "illumination": project.illumination,
+        "grid": [[t, *place] for t, place in project.grid.items()],
+        "instrument": project.instrument,
+        "modality": modality,
+        "settings": settings,
+    }
+
+
+def stitch(project, focus_flag, modality, where, threads=1, settings=SETTINGS, shares=()):
+    arguments = named(project, focus_flag, modality, where, settings)
+    overview = where / f"{modality}.jpg"
+    return stitch_volume(**arguments, overview=overview, threads=threads, shares=shares)
 
 
 @pytest.fixture(scope="module")
@@ -176,28 +177,55 @@ def test_two_threads_write_the_same_bytes(project, exact_focus, level, tmp_path)
     assert [p.id for p in again.outputs] == [p.id for p in level.outputs]
 
 
-def _stitched_slowly(project, focus_flag, where):
-    """Stitch as a job of its own does, each shard a little later than it could."""
-    fused = Fusion.block
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Fusion, "block", lambda *args: time.sleep(0.01) or fused(*args))
-        stitch(project, focus_flag, "R3D", where)
-
-
-def test_a_job_killed_at_random_instants_ends_with_the_same_bytes(
-    project, exact_focus, level, tmp_path
-):
-    for seconds in np.random.default_rng(0).uniform(0.02, 0.2, 5):
-        args = (project, exact_focus, tmp_path)
-        job = multiprocessing.get_context("fork").Process(target=_stitched_slowly, args=args)
-        job.start()
-        time.sleep(seconds)
-        job.kill()
-        job.join()
-    assert list(tmp_path.iterdir()) != []
-    again = stitch(project, exact_focus, "R3D", tmp_path)
+def test_shares_made_by_several_jobs_are_the_same_volume(project, exact_focus, level, tmp_path):
+    settings = SETTINGS.model_copy(update={"shares": 3})
+    arguments = named(project, exact_focus, "R3D", tmp_path, settings)
+    made = [stitch_share(**arguments, share=i, threads=1) for i in (1, 2, 3)]
+    flags = [
+        write_flag(tmp_path / str(i), "stitch_share", inputs=one.inputs, qc=one.qc, unit=UNIT)
+        for i, one in enumerate(made)
+    ]
+    again = stitch(project, exact_focus, "R3D", tmp_path, shares=flags)
+    assert all(one.qc["shards"] for one in made)
     assert [p.id for p in again.outputs] == [p.id for p in level.outputs]
-    assert list(tmp_path.rglob(".part-*")) == []
+
+
+def test_version_0_4_holds_the_same_voxels(project, exact_focus, level, tmp_path):
+    settings = SETTINGS.model_copy(update={"ome_zarr": "0.4"})
+    path = path_of(stitch(project, exact_focus, "R3D", tmp_path, settings=settings), "R3D")
+    expected = read_volume(path_of(level, "R3D"))[:]
+    np.testing.assert_array_equal(read_volume(path)[:], expected)
+
+
+def test_coverage_tells_of_the_hole(level, phantom, project):
+    holes = phantom.layout.counted(t for t in phantom.grid if t != project.missing) == 0
+    assert level.qc["coverage"] == pytest.approx(1 - holes.mean())
+    assert level.warnings == ["1 of 6 tiles are holes: 4"]
+
+
+def without(project, folder, tiles):
+    """The same project with some more tiles gone."""
+    record = read_record(project.processed[0])
+    outputs = [p for p in record.outputs if p.tile not in tiles]
+    flag = write_flag(folder / "gone", "process_batch", outputs=outputs, unit=UNIT)
+    return replace(project, processed=[flag])
+
+
+def test_a_missing_column_is_a_hole_from_top_to_bottom(project, exact_focus, phantom, tmp_path):
+    column = [tile for tile, (x, _) in project.grid.items() if x == 1]
+    outcome = stitch(without(project, tmp_path, column), exact_focus, "dBI", tmp_path)
+    volume = read_volume(path_of(outcome, "dBI"))[:]
+    x = round(phantom.layout.positions_px[column[0]][0]) + 20
+    assert np.isnan(volume[:, :, x]).all()
+    assert np.isfinite(volume).any()
+    assert outcome.qc["coverage"] < 0.8
+    assert [hole.tile for hole in outcome.tiles.missing] == sorted({*column, project.missing})
+
+
+def test_a_mosaic_without_any_tile_is_empty(project, exact_focus, tmp_path):
+    outcome = stitch(without(project, tmp_path, project.grid), exact_focus, "dBI", tmp_path)
+    assert np.isnan(read_volume(path_of(outcome, "dBI"))[:]).all()
+    assert outcome.qc["coverage"] == 0
 
 
 def test_joined_flag_lists_the_volumes_of_all_modalities(project, level, tmp_path):

@@ -96,6 +96,14 @@ def test_blocks_put_together_are_the_whole(axial):
         np.testing.assert_array_equal(fusion.block(*where), whole[where])
 
 
+def test_blocks_in_memory_used_again_are_the_same():
+    layout = Layout(POSITIONS, SHAPE[1:], OVERLAP)
+    fusion = Fusion(layout, stored(tiles()), shift())
+    for y, x in itertools.product((0, 4), (0, 5)):
+        where = (slice(0, 9), slice(y, y + 4), slice(x, x + 4))
+        np.testing.assert_array_equal(fusion.passing_block(*where), fusion.block(*where))
+
+
 def test_whole_positions_and_shifts_move_voxels_unchanged():
     layout = Layout({1: (0.0, 0.0), 2: (7.0, 0.0)}, SHAPE[1:], (0, 0))
     volumes = {t: v for t, v in tiles().items() if t in {1, 2}}

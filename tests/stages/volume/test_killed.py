@@ -1,0 +1,97 @@
+"""A job killed at any instant is finished by the next, with the bytes of one left alone."""
+
+import os
+import pickle
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from octflow.io.digest import fast_id
+from octflow.io.nifti import write_nifti
+from octflow.io.records import product
+from octflow.stages.volume.files import stitch_volume
+from octflow.stages.volume.settings import VolumeSettings
+
+from flags import write_flag
+
+ROOT = Path(__file__).parents[3]
+KILLS = int(os.environ.get("OCTFLOW_KILLS", "5"))
+INSTANTS = np.random.default_rng(4).uniform(0, 1, KILLS).round(3)
+"""When a job is killed, as a part of its run time."""
+KILLED = [(float(instant), 1 + i % 2) for i, instant in enumerate(INSTANTS)]
+NAME = "mosaic_001_R3D.ome.zarr"
+
+
+@pytest.fixture(scope="module")
+def arguments(project, phantom, tmp_path_factory):
+    """Arguments of a job that writes some 100 shards."""
+    folder = tmp_path_factory.mktemp("killed")
+    focus = folder / "focus.nii"
+    write_nifti(focus, phantom.pattern(), voxel_size_mm=(0.012, 0.01, 0.0025))
+    unit = {"slice": 1, "mosaic": 1, "illumination": "normal"}
+    return {
+        "processed": project.processed,
+        "found": project.found,
+        "focused": write_flag(folder / "found", outputs=[product(focus, "focus")], unit=unit),
+        "stitched": project.stitched,
+        "illumination": project.illumination,
+        "grid": [[tile, *place] for tile, place in project.grid.items()],
+        "instrument": project.instrument,
+        "modality": "R3D",
+        "settings": VolumeSettings(
+            offset_px=8, depth_px=48, chunk_px=(8, 8, 8), shard_px=(16, 24, 24), mask_volumes=False
+        ),
+        "threads": 1,
+    }
+
+
+def begun(arguments, folder):
+    """Start the job and wait until its program is loaded."""
+    folder.mkdir(exist_ok=True)
+    places = {"folder": folder, "overview": folder / "overview.jpg"}
+    (folder / "arguments").write_bytes(pickle.dumps({**arguments, **places}))
+    job = subprocess.Popen(
+        [sys.executable, ROOT / "tests/shared/volume_job.py", folder / "arguments"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert job.stdout.readline() == "begins\n"
+    return job
+
+
+@pytest.fixture(scope="module")
+def undisturbed(arguments, tmp_path_factory):
+    """The digest of the volume of a job left alone, and its seconds."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    for name in ("compiles", "measured"):
+        with begun(arguments, folder / name) as job:
+            start = time.perf_counter()
+            assert job.stdout.readline() == "ends\n"
+            seconds = time.perf_counter() - start
+    return fast_id(folder / "measured" / NAME), seconds
+
+
+@pytest.mark.parametrize(("instant", "threads"), KILLED)
+def test_a_killed_job_is_finished_with_the_same_bytes(
+    arguments, undisturbed, instant, threads, tmp_path
+):
+    expected, seconds = undisturbed
+    with begun(arguments | {"threads": threads}, tmp_path) as job:
+        time.sleep(instant * seconds)
+        job.kill()
+    stitch_volume(**arguments, folder=tmp_path, overview=tmp_path / "overview.jpg")
+    assert fast_id(tmp_path / NAME) == expected
+    assert list(tmp_path.rglob(".part-*")) == []
+
+
+def test_kills_find_a_job_at_work(arguments, undisturbed, tmp_path):
+    with begun(arguments, tmp_path) as job:
+        time.sleep(undisturbed[1] / 3)
+        job.kill()
+    (left,) = tmp_path.glob(f".part-*-{NAME}")
+    assert list((left / "0").rglob("c/*/*/*")) != []
