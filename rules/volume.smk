@@ -54,9 +54,13 @@ rule stitch_share:
             batch=session.batches_of,
             allow_missing=True,
         ),
-        found=collect(
-            rules.find_tilemap.output.flag,
-            illumination=session.illumination_of,
+        found=branch(
+            session.refines,
+            then=rules.refine_tilemap.output.flag,
+            otherwise=collect(
+                rules.find_tilemap.output.flag,
+                illumination=session.illumination_of,
+            ),
         ),
         focused=collect(
             rules.find_focus.output.flag,
@@ -82,7 +86,7 @@ rule stitch_share:
         grid=session.grid,
         instrument=session.instrument,
         modality="{modality}",
-        settings=session.settings("volume"),
+        settings=session.volume_settings,
         share=session.share_number,
         unit=session.unit,
         version=session.version("volume"),
