@@ -89,9 +89,10 @@ def test_a_killed_job_is_finished_with_the_same_bytes(
     assert list(tmp_path.rglob(".part-*")) == []
 
 
-def test_kills_find_a_job_at_work(arguments, undisturbed, tmp_path):
+def test_a_killed_job_leaves_shards_and_no_volume(arguments, tmp_path):
     with begun(arguments, tmp_path) as job:
-        time.sleep(undisturbed[1] / 3)
+        while not (shards := list(tmp_path.glob(f".part-*-{NAME}/0/c/*/*/*"))):
+            assert job.poll() is None
         job.kill()
-    (left,) = tmp_path.glob(f".part-*-{NAME}")
-    assert list((left / "0").rglob("c/*/*/*")) != []
+    assert shards[0].exists()
+    assert not (tmp_path / NAME).exists()
