@@ -92,14 +92,14 @@ def floor(scan: Scan, path: Path, *, flush: bool) -> None:
     plain_write(path, copied.ravel()[:n_px], flush=flush)
 
 
-def stitch(scan: Scan, path: Path, *, axial: bool = False, write: str = "flushed") -> None:
-    """Blend by octflow; write as the stage does, or without waiting for the disk."""
+def stitch(scan: Scan, path: Path, *, axial: bool = False, write: str = ".nii") -> None:
+    """Blend by octflow; write as the stage does, by suffix, or without waiting for the disk."""
     from octflow.io.nifti import write_nifti
     from octflow.stages.stitch.blend import blend
 
     mosaic = blend(scan.layout(), dict(enumerate(scan.tiles)), axial=axial)
-    if write == "flushed":
-        write_nifti(path.with_suffix(".nii"), mosaic, voxel_size_mm=VOXEL_MM)
+    if write.startswith(".nii"):
+        write_nifti(path.with_suffix(write), mosaic, voxel_size_mm=VOXEL_MM)
     elif write:
         plain_write(path, mosaic, flush=False)
 
@@ -259,6 +259,7 @@ OURS = {
     "octflow": partial(stitch, write="plain"),
     "octflow, flushed": stitch,
     "octflow, axes, flushed": partial(stitch, axial=True),
+    "octflow, gzip, flushed": partial(stitch, write=".nii.gz"),
     "octflow, not written": partial(stitch, write=""),
     "octflow, whole stage": stage,
 }
@@ -271,6 +272,7 @@ PEERS: dict[str, Callable] = {
 AGAINST = {
     "octflow, flushed": "copy + write, flushed",
     "octflow, axes, flushed": "copy + write, flushed",
+    "octflow, gzip, flushed": "copy + write, flushed",
     "octflow, whole stage": "floor of the whole stage",
 }
 """Floor of a row, where it is not the first."""
