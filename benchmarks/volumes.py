@@ -3,6 +3,7 @@
     python benchmarks/volumes.py                          all of it
     python benchmarks/volumes.py --parts fusion pyramid   fusion, pyramid, memory: some of it
     python benchmarks/volumes.py --side 5 --tile 128 200 200 --repeats 3
+    python benchmarks/volumes.py --parts fusion --tile 256 350 350 --rows NumPy writer
 
 Tiles of float32 with the noise of OCT lie in files, in the page cache; overlaps of 15 % are
 blended linearly. octflow places them to fractions of a pixel and shifts every A-line in depth; the
@@ -370,11 +371,11 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
-def compare(part: str, folder: Path, repeats: int, *, peers: bool) -> None:
+def compare(part: str, folder: Path, repeats: int, asked: list[str] | None) -> None:
     """Measure the rows of a part in turn and print them with their ratios."""
-    found_ones = [row for row, m in MODULES.items() if peers and importlib.util.find_spec(m)]
-    absent = MODULES.keys() - found_ones
+    absent = [row for row, m in MODULES.items() if importlib.util.find_spec(m) is None]
     rows = [row for row in PARTS[part] if row not in absent]
+    rows = [row for row in rows if asked is None or row in {"octflow", *asked}]
     found: dict[str, list[dict[str, float]]] = {row: [] for row in rows}
     for turn in range(repeats):
         for row in rows:
@@ -384,14 +385,15 @@ def compare(part: str, folder: Path, repeats: int, *, peers: bool) -> None:
     print(f"{'':24} {'MB/s':>8} {'MB/CPU s':>9} {'peak MB':>8} {'octflow / it':>13} {'CPU':>6}")
     speeds = {row: speeds_of(found[row]) for row in rows}
     for row in rows:
-        ours = speeds["octflow, 2 threads" if "2 threads" in row else "octflow"]
+        alike = "2 threads" in row and "octflow, 2 threads" in speeds
+        ours = speeds["octflow, 2 threads" if alike else "octflow"]
         ratios = [a / b for a, b in zip(ours, speeds[row], strict=True)]
         peak = max(one["peak_mb"] for one in found[row])
         wall, cpu = speeds[row]
         print(f"{row:24} {wall:8.0f} {cpu:9.0f} {peak:8.0f} {ratios[0]:13.2f} {ratios[1]:6.2f}")
     for row in absent:
         if row in PARTS[part]:
-            print(f"{row}: left out")
+            print(f"{row}: left out, not installed")
 
 
 def speeds_of(runs: list[dict[str, float]]) -> tuple[float, float]:
@@ -424,7 +426,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=5, help="tiles along each axis")
     parser.add_argument("--tile", type=int, nargs=3, default=(128, 200, 200), help="z, y, x")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--no-peers", action="store_true", help="leave other programs out")
+    parser.add_argument("--rows", nargs="+", help="these beside octflow; all if not given")
     parser.add_argument("--folder", type=Path, help="where files go; a temporary one if not given")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -440,7 +442,7 @@ def main() -> None:
             if part == "memory":
                 compare_memory(folder)
             else:
-                compare(part, folder / "tiles", asked.repeats, peers=not asked.no_peers)
+                compare(part, folder / "tiles", asked.repeats, asked.rows)
 
 
 if __name__ == "__main__":
