@@ -1,7 +1,7 @@
 """What fusing tiles to an OME-Zarr volume costs, beside its writer, plain NumPy and peers.
 
     python benchmarks/volumes.py                          all of it
-    python benchmarks/volumes.py --parts fusion pyramid   fusion, pyramid, memory: some of it
+    python benchmarks/volumes.py --parts fusion pyramid   fusion, pyramid, memory, floor: some of it
     python benchmarks/volumes.py --side 5 --tile 128 200 200 --repeats 3
     python benchmarks/volumes.py --parts fusion --tile 256 350 350 --rows NumPy writer
 
@@ -43,7 +43,7 @@ import numpy as np
 from octflow.core.mosaic import Layout, resampled
 from octflow.core.scaled import Scaled, unscaled
 from octflow.io.omezarr import Plan
-from octflow.io.shards import CODEC
+from octflow.io.shards import CODEC, CODEC_OF_CHUNKS
 from octflow.io.volume_writer import write_volume
 from octflow.stages.volume.fuse import Fusion
 
@@ -100,22 +100,24 @@ def volume_shape(folder: Path, layout: Layout) -> Shape:
     return (Tiles(folder)[0].stored.shape[0], *layout.shape)
 
 
-def write(path: Path, shape: Shape, block_of: Callable, threads: int) -> None:
+def write(
+    path: Path, shape: Shape, block_of: Callable, threads: int, *, axial: bool = False
+) -> None:
     """Write a volume by octflow."""
     write_volume(
         path,
-        Plan(shape, (0.01, 0.01, 0.0025), "dBI", chunk_px=CHUNK, shard_px=SHARD),
+        Plan(shape, (0.01, 0.01, 0.0025), "a", axial, chunk_px=CHUNK, shard_px=SHARD),
         block_of=block_of,
         threads=threads,
     )
 
 
-def fuse(folder: Path, result: Path, *, threads: int = 1) -> Shape:
+def fuse(folder: Path, result: Path, *, threads: int = 1, axial: bool = False) -> Shape:
     """Fuse by octflow: fractions of a pixel, each A-line at its own depth."""
     layout = layout_of(folder)
-    fusion = Fusion(layout, Tiles(folder), depth_shift_px(layout))
+    fusion = Fusion(layout, Tiles(folder), depth_shift_px(layout), axial)
     shape = volume_shape(folder, layout)
-    write(result, shape, fusion.passing_block, threads)
+    write(result, shape, fusion.passing_block, threads, axial=axial)
     return shape
 
 
@@ -315,6 +317,7 @@ def pyramid_ome_zarr(folder: Path, result: Path) -> Shape:
 FUSION = {
     "octflow": fuse,
     "octflow, 2 threads": partial(fuse, threads=2),
+    "octflow, axis angles": partial(fuse, axial=True),
     "writer": only_write,
     "writer, 2 threads": partial(only_write, threads=2),
     "NumPy": accumulate,
@@ -323,7 +326,7 @@ FUSION = {
     "multiview-stitcher": fuse_multiview,
 }
 PYRAMID = {"octflow": pyramid, "ngff-zarr": pyramid_ngff_zarr, "ome-zarr": pyramid_ome_zarr}
-PARTS = {"fusion": FUSION, "pyramid": PYRAMID, "memory": {"octflow": fuse}}
+PARTS = {"fusion": FUSION, "pyramid": PYRAMID, "memory": {"octflow": fuse}, "floor": {}}
 MODULES = {
     "multiview-stitcher": "multiview_stitcher",
     "ngff-zarr": "ngff_zarr",
@@ -402,6 +405,50 @@ def speeds_of(runs: list[dict[str, float]]) -> tuple[float, float]:
     return wall, cpu
 
 
+def print_floor(folder: Path, repeats: int) -> None:
+    """Print what reading, compressing and writing the finest level takes by itself."""
+    tiles, volume = Tiles(folder), whole_volume(folder)
+    plane = np.empty(tiles[0].stored.shape[1:], np.float32)
+    file = folder.parent / "floor"
+    chunks = [
+        np.ascontiguousarray(volume[tuple(slice(i, i + n) for i, n in zip(at, CHUNK, strict=True))])
+        for at in itertools.product(*map(range, (0, 0, 0), volume.shape, CHUNK))
+    ]
+    packed: list[bytes] = []
+
+    def read() -> None:
+        for volume in tiles.values():
+            for one in volume.stored:
+                plane[:] = one
+
+    def pack() -> None:
+        packed[:] = [CODEC_OF_CHUNKS.encode(chunk) for chunk in chunks]
+
+    def keep(*, flushed: bool = False) -> None:
+        with file.open("wb") as one:
+            one.writelines(packed)
+            if flushed:
+                os.fsync(one.fileno())
+        file.unlink()
+
+    size_mb = volume.nbytes / 1e6
+    print(f"\nfloor: {size_mb:.0f} MB, fewest of {repeats}")
+    steps = {"tiles read": read, "compressed": pack, "written": keep}
+    for name, step in {**steps, "written and flushed": partial(keep, flushed=True)}.items():
+        taken = [seconds_of(step) for _ in range(repeats)]
+        wall_s, cpu_s = map(min, zip(*taken, strict=True))
+        print(f"{name:24} {wall_s:6.3f} s, {cpu_s:6.3f} CPU s")
+    print(f"compressed to {sum(map(len, packed)) / 1e6 / size_mb:.3f} of the size")
+
+
+def seconds_of(step: Callable[[], None]) -> tuple[float, float]:
+    """Return seconds, and seconds of the processors."""
+    before = clocks()
+    step()
+    wall_s, cpu_s = (b - a for a, b in zip(before, clocks(), strict=True))
+    return wall_s, cpu_s
+
+
 def compare_memory(folder: Path) -> None:
     """Fuse a small and a large mosaic and print their peaks."""
     print(f"\nmemory: tiles of {MEMORY_TILE}")
@@ -441,6 +488,8 @@ def main() -> None:
         for part in asked.parts:
             if part == "memory":
                 compare_memory(folder)
+            elif part == "floor":
+                print_floor(folder / "tiles", asked.repeats)
             else:
                 compare(part, folder / "tiles", asked.repeats, asked.rows)
 
