@@ -1,8 +1,9 @@
 """What fusing tiles to an OME-Zarr volume costs, beside its writer, plain NumPy and peers.
 
     python benchmarks/volumes.py                          all of it
-    python benchmarks/volumes.py --parts fusion pyramid   fusion, pyramid, memory: some of it
+    python benchmarks/volumes.py --parts fusion pyramid   fusion, pyramid, memory, floor: some of it
     python benchmarks/volumes.py --side 5 --tile 128 200 200 --repeats 3
+    python benchmarks/volumes.py --parts fusion --tile 256 350 350 --rows NumPy writer
 
 Tiles of float32 with the noise of OCT lie in files, in the page cache; overlaps of 15 % are
 blended linearly. octflow places them to fractions of a pixel and shifts every A-line in depth; the
@@ -42,7 +43,7 @@ import numpy as np
 from octflow.core.mosaic import Layout, resampled
 from octflow.core.scaled import Scaled, unscaled
 from octflow.io.omezarr import Plan
-from octflow.io.shards import CODEC
+from octflow.io.shards import CODEC, CODEC_OF_CHUNKS
 from octflow.io.volume_writer import write_volume
 from octflow.stages.volume.fuse import Fusion
 
@@ -99,22 +100,24 @@ def volume_shape(folder: Path, layout: Layout) -> Shape:
     return (Tiles(folder)[0].stored.shape[0], *layout.shape)
 
 
-def write(path: Path, shape: Shape, block_of: Callable, threads: int) -> None:
+def write(
+    path: Path, shape: Shape, block_of: Callable, threads: int, *, axial: bool = False
+) -> None:
     """Write a volume by octflow."""
     write_volume(
         path,
-        Plan(shape, (0.01, 0.01, 0.0025), "dBI", chunk_px=CHUNK, shard_px=SHARD),
+        Plan(shape, (0.01, 0.01, 0.0025), "a", axial, chunk_px=CHUNK, shard_px=SHARD),
         block_of=block_of,
         threads=threads,
     )
 
 
-def fuse(folder: Path, result: Path, *, threads: int = 1) -> Shape:
+def fuse(folder: Path, result: Path, *, threads: int = 1, axial: bool = False) -> Shape:
     """Fuse by octflow: fractions of a pixel, each A-line at its own depth."""
     layout = layout_of(folder)
-    fusion = Fusion(layout, Tiles(folder), depth_shift_px(layout))
+    fusion = Fusion(layout, Tiles(folder), depth_shift_px(layout), axial)
     shape = volume_shape(folder, layout)
-    write(result, shape, fusion.passing_block, threads)
+    write(result, shape, fusion.passing_block, threads, axial=axial)
     return shape
 
 
@@ -314,6 +317,7 @@ def pyramid_ome_zarr(folder: Path, result: Path) -> Shape:
 FUSION = {
     "octflow": fuse,
     "octflow, 2 threads": partial(fuse, threads=2),
+    "octflow, axis angles": partial(fuse, axial=True),
     "writer": only_write,
     "writer, 2 threads": partial(only_write, threads=2),
     "NumPy": accumulate,
@@ -322,7 +326,7 @@ FUSION = {
     "multiview-stitcher": fuse_multiview,
 }
 PYRAMID = {"octflow": pyramid, "ngff-zarr": pyramid_ngff_zarr, "ome-zarr": pyramid_ome_zarr}
-PARTS = {"fusion": FUSION, "pyramid": PYRAMID, "memory": {"octflow": fuse}}
+PARTS = {"fusion": FUSION, "pyramid": PYRAMID, "memory": {"octflow": fuse}, "floor": {}}
 MODULES = {
     "multiview-stitcher": "multiview_stitcher",
     "ngff-zarr": "ngff_zarr",
@@ -370,11 +374,11 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
-def compare(part: str, folder: Path, repeats: int, *, peers: bool) -> None:
+def compare(part: str, folder: Path, repeats: int, asked: list[str] | None) -> None:
     """Measure the rows of a part in turn and print them with their ratios."""
-    found_ones = [row for row, m in MODULES.items() if peers and importlib.util.find_spec(m)]
-    absent = MODULES.keys() - found_ones
+    absent = [row for row, m in MODULES.items() if importlib.util.find_spec(m) is None]
     rows = [row for row in PARTS[part] if row not in absent]
+    rows = [row for row in rows if asked is None or row in {"octflow", *asked}]
     found: dict[str, list[dict[str, float]]] = {row: [] for row in rows}
     for turn in range(repeats):
         for row in rows:
@@ -384,20 +388,65 @@ def compare(part: str, folder: Path, repeats: int, *, peers: bool) -> None:
     print(f"{'':24} {'MB/s':>8} {'MB/CPU s':>9} {'peak MB':>8} {'octflow / it':>13} {'CPU':>6}")
     speeds = {row: speeds_of(found[row]) for row in rows}
     for row in rows:
-        ours = speeds["octflow, 2 threads" if "2 threads" in row else "octflow"]
+        alike = "2 threads" in row and "octflow, 2 threads" in speeds
+        ours = speeds["octflow, 2 threads" if alike else "octflow"]
         ratios = [a / b for a, b in zip(ours, speeds[row], strict=True)]
         peak = max(one["peak_mb"] for one in found[row])
         wall, cpu = speeds[row]
         print(f"{row:24} {wall:8.0f} {cpu:9.0f} {peak:8.0f} {ratios[0]:13.2f} {ratios[1]:6.2f}")
     for row in absent:
         if row in PARTS[part]:
-            print(f"{row}: left out")
+            print(f"{row}: left out, not installed")
 
 
 def speeds_of(runs: list[dict[str, float]]) -> tuple[float, float]:
     """Return MB/s and MB per second of the processors."""
     wall, cpu = (median(one["size_mb"] / one[key] for one in runs) for key in ("wall_s", "cpu_s"))
     return wall, cpu
+
+
+def print_floor(folder: Path, repeats: int) -> None:
+    """Print what reading, compressing and writing the finest level takes by itself."""
+    tiles, volume = Tiles(folder), whole_volume(folder)
+    plane = np.empty(tiles[0].stored.shape[1:], np.float32)
+    file = folder.parent / "floor"
+    chunks = [
+        np.ascontiguousarray(volume[tuple(slice(i, i + n) for i, n in zip(at, CHUNK, strict=True))])
+        for at in itertools.product(*map(range, (0, 0, 0), volume.shape, CHUNK))
+    ]
+    packed: list[bytes] = []
+
+    def read() -> None:
+        for volume in tiles.values():
+            for one in volume.stored:
+                plane[:] = one
+
+    def pack() -> None:
+        packed[:] = [CODEC_OF_CHUNKS.encode(chunk) for chunk in chunks]
+
+    def keep(*, flushed: bool = False) -> None:
+        with file.open("wb") as one:
+            one.writelines(packed)
+            if flushed:
+                os.fsync(one.fileno())
+        file.unlink()
+
+    size_mb = volume.nbytes / 1e6
+    print(f"\nfloor: {size_mb:.0f} MB, fewest of {repeats}")
+    steps = {"tiles read": read, "compressed": pack, "written": keep}
+    for name, step in {**steps, "written and flushed": partial(keep, flushed=True)}.items():
+        taken = [seconds_of(step) for _ in range(repeats)]
+        wall_s, cpu_s = map(min, zip(*taken, strict=True))
+        print(f"{name:24} {wall_s:6.3f} s, {cpu_s:6.3f} CPU s")
+    print(f"compressed to {sum(map(len, packed)) / 1e6 / size_mb:.3f} of the size")
+
+
+def seconds_of(step: Callable[[], None]) -> tuple[float, float]:
+    """Return seconds, and seconds of the processors."""
+    before = clocks()
+    step()
+    wall_s, cpu_s = (b - a for a, b in zip(before, clocks(), strict=True))
+    return wall_s, cpu_s
 
 
 def compare_memory(folder: Path) -> None:
@@ -424,7 +473,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=5, help="tiles along each axis")
     parser.add_argument("--tile", type=int, nargs=3, default=(128, 200, 200), help="z, y, x")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--no-peers", action="store_true", help="leave other programs out")
+    parser.add_argument("--rows", nargs="+", help="these beside octflow; all if not given")
     parser.add_argument("--folder", type=Path, help="where files go; a temporary one if not given")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -439,8 +488,10 @@ def main() -> None:
         for part in asked.parts:
             if part == "memory":
                 compare_memory(folder)
+            elif part == "floor":
+                print_floor(folder / "tiles", asked.repeats)
             else:
-                compare(part, folder / "tiles", asked.repeats, peers=not asked.no_peers)
+                compare(part, folder / "tiles", asked.repeats, asked.rows)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ rule stitch_share:
     threads: 1
     resources:
         stitch_pool=1,
-        mem_mb=4000,
+        mem_mb=session.volume_mb,
         runtime=240,
     params:
         folder="mosaic-{mosaic}/stitched",
@@ -139,7 +139,7 @@ rule stitch_volume:
     threads: 1
     resources:
         stitch_pool=1,
-        mem_mb=4000,
+        mem_mb=session.volume_mb,
         runtime=240,
     params:
         folder="mosaic-{mosaic}/stitched",

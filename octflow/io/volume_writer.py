@@ -8,7 +8,7 @@ a killed process left behind is continued, and several processes can make shares
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _SHARDS_PER_SHARE = 4
 
 
 def write_volume(
-    path: Path, plan: Plan, *, block_of: BlockOf, threads: int = 1, shares: Iterable[Path] = ()
+    path: Path, plan: Plan, *, block_of: BlockOf, threads: int = 1, shares: Sequence[Path] = ()
 ) -> None:
     """Write a volume block by block, with a pyramid.
 
@@ -53,7 +53,7 @@ def write_volume(
         memory again when called from the same thread.
     threads : int
         Shards worked on side by side.
-    shares : iterable of Path
+    shares : sequence of Path
         Folders in which `write_share` has made shards of this volume. They are moved; a share that
         is not there, or of another volume, is done without.
 

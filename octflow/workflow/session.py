@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from octflow.core.errors import SettingsError
+from octflow.core.experiment import Illumination
 from octflow.core.layout import ARCHIVED, flag
 from octflow.core.record import Unit
 from octflow.io.digest import fast_id
+from octflow.workflow import memory
 from octflow.workflow.alive import join_runs
 from octflow.workflow.config import Config, read_config
 from octflow.workflow.reach import within_reach
@@ -20,17 +22,6 @@ from octflow.workflow.reading import reader_of, reader_of_batch
 from octflow.workflow.ready import Ready
 
 log = logging.getLogger("octflow")
-
-_PROGRAM_MB = 400
-"""Python and its libraries."""
-_BLOCK_KB = 400
-"""Spectra and complex samples of a block of B-lines, for every A-line across."""
-_VOLUMES_KB = 13
-"""Three volumes of 1000 float32, and what the maps need, for every A-line of a tile."""
-
-_MOSAIC_BYTES = 26
-"""A map and its halves, what finds the tissue, pictures: for every pixel of a mosaic."""
-
 
 _REFINEMENT: dict[str, Any] = {
     **dict.fromkeys(("link_modalities", "search_px", "min_confidence", "refine_px"), True),
@@ -244,24 +235,21 @@ class Session:
         return self.config.experiment.illumination_of(self._mosaic(wildcards)).plain()
 
     def convert_mb(self, wildcards: Wildcards, threads: int) -> int:
-        """Return the memory of a job that reads tiles and writes complex ones, block by block."""
-        row = self.config.experiment.illumination_of(int(wildcards.mosaic))
-        return _PROGRAM_MB + threads * round(row.n_lanes * row.tile_size_x_px * _BLOCK_KB / 1000)
+        """Return the memory of a job that reads tiles."""
+        return memory.convert_mb(self._row(wildcards), threads)
 
     def process_mb(self, wildcards: Wildcards, threads: int) -> int:
-        """Return the memory of a job that holds the volumes of one tile per thread."""
-        row = self.config.experiment.illumination_of(int(wildcards.mosaic))
-        volumes_mb = row.tile_size_x_px * row.tile_size_y_px * _VOLUMES_KB / 1000
-        return self.convert_mb(wildcards, threads) + threads * round(volumes_mb)
+        """Return the memory of a job that processes tiles."""
+        return memory.process_mb(self._row(wildcards), threads)
+
+    def volume_mb(self, wildcards: Wildcards, threads: int) -> int:
+        """Return the memory of a job that fuses volumes, the same for all."""
+        return memory.volume_mb(self.config.volume, threads)
 
     def stitch_mb(self, wildcards: Wildcards) -> int:
-        """Return the memory of a job that holds one map of a mosaic, whatever their number."""
-        row = self.config.experiment.illumination_of(int(wildcards.mosaic))
-        step_x, step_y = row.nominal_step_px()
-        columns = row.first_column + row.grid_size_x
-        n_x = step_x * (columns - 1) + row.tile_size_x_px
-        n_y = step_y * (self.config.experiment.grid_size_y - 1) + row.tile_size_y_px
-        return _PROGRAM_MB + round(n_x * n_y * _MOSAIC_BYTES / 1e6)
+        """Return the memory of a job that holds one map of a mosaic."""
+        grid = self.config.experiment.grid_of(int(wildcards.mosaic))
+        return memory.stitch_mb(self._row(wildcards), grid.values())
 
     def grid(self, wildcards: Wildcards) -> list[list[int]]:
         """Return [tile, grid x, grid y] of every tile of a mosaic."""
@@ -332,6 +320,9 @@ class Session:
         """The mosaics that are stacked: the reference illumination of every ready slice."""
         experiment = self.config.experiment
         return [f"{experiment.mosaic_of(s, self.reference):03d}" for s in self.ready.slices]
+
+    def _row(self, wildcards: Wildcards) -> Illumination:
+        return self.config.experiment.illumination_of(int(wildcards.mosaic))
 
     def _mosaic(self, wildcards: Wildcards) -> int:
         if hasattr(wildcards, "mosaic"):

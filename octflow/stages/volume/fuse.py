@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import local
 from typing import NamedTuple
 
@@ -94,12 +95,16 @@ class Fusion:
             self._fuse(z.start + start, block[start : start + _PLANES], ground)
         return block
 
+    @cached_property
+    def _placements(self) -> dict[int, Placement]:
+        return {tile: self.layout.placement(tile) for tile in sorted(self.tiles)}
+
     def _ground(self, y: slice, x: slice) -> _Ground:
         """Cut out what the tiles have in common with a block."""
         found = [
             _part(placement, self.tiles[tile], self.shift_px, y, x)
-            for tile in sorted(self.tiles)
-            if _reaches(placement := self.layout.placement(tile), y, x)
+            for tile, placement in self._placements.items()
+            if _reaches(placement, y, x)
         ]
         weights = np.zeros((y.stop - y.start, x.stop - x.start), np.float32)
         for part in found:

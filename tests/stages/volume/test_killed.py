@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[3]
 KILLS = int(os.environ.get("OCTFLOW_KILLS", "5"))
 INSTANTS = np.random.default_rng(4).uniform(0, 1, KILLS).round(3)
 """When a job is killed, as a part of its run time."""
-KILLED = [(float(instant), 1 + i % 2) for i, instant in enumerate(INSTANTS)]
+VERSIONS = ["0.5", "0.5", "0.4"]
+KILLED = [(float(at), 1 + i % 2, VERSIONS[i % 3]) for i, at in enumerate(INSTANTS)]
 NAME = "mosaic_001_R3D.ome.zarr"
 
 
@@ -49,6 +50,11 @@ def arguments(project, phantom, tmp_path_factory):
     }
 
 
+def in_version(arguments, version):
+    settings = arguments["settings"].model_copy(update={"ome_zarr": version})
+    return arguments | {"settings": settings}
+
+
 def begun(arguments, folder):
     """Start the job and wait until its program is loaded."""
     folder.mkdir(exist_ok=True)
@@ -66,25 +72,27 @@ def begun(arguments, folder):
 
 @pytest.fixture(scope="module")
 def undisturbed(arguments, tmp_path_factory):
-    """The digest of the volume of a job left alone, and its seconds."""
+    """Digest of the volume, and seconds, of a job left alone, by version of the format."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    for name in ("compiles", "measured"):
-        with begun(arguments, folder / name) as job:
+    found = {}
+    for version in ("0.5", "0.4", "0.5"):  # The first may have to compile.
+        with begun(in_version(arguments, version), folder / version) as job:
             start = time.perf_counter()
             assert job.stdout.readline() == "ends\n"
-            seconds = time.perf_counter() - start
-    return fast_id(folder / "measured" / NAME), seconds
+            found[version] = fast_id(folder / version / NAME), time.perf_counter() - start
+    return found
 
 
-@pytest.mark.parametrize(("instant", "threads"), KILLED)
+@pytest.mark.parametrize(("instant", "threads", "version"), KILLED)
 def test_a_killed_job_is_finished_with_the_same_bytes(
-    arguments, undisturbed, instant, threads, tmp_path
+    arguments, undisturbed, instant, threads, version, tmp_path
 ):
-    expected, seconds = undisturbed
-    with begun(arguments | {"threads": threads}, tmp_path) as job:
+    expected, seconds = undisturbed[version]
+    planned = in_version(arguments, version)
+    with begun(planned | {"threads": threads}, tmp_path) as job:
         time.sleep(instant * seconds)
         job.kill()
-    stitch_volume(**arguments, folder=tmp_path, overview=tmp_path / "overview.jpg")
+    stitch_volume(**planned, folder=tmp_path, overview=tmp_path / "overview.jpg")
     assert fast_id(tmp_path / NAME) == expected
     assert list(tmp_path.rglob(".part-*")) == []
 

@@ -1,0 +1,55 @@
+"""What jobs need in memory, from what they hold at a time."""
+
+import math
+from collections.abc import Iterable
+
+from octflow.core.experiment import Illumination
+from octflow.stages.volume.settings import VolumeSettings
+
+_PROGRAM_MB = 400
+"""Python and its libraries."""
+_BLOCK_KB = 400
+"""Spectra and complex samples of a block of B-lines, for every A-line across."""
+_VOLUMES_KB = 13
+"""Three volumes of 1000 float32, and what the maps need, for every A-line of a tile."""
+_MOSAIC_BYTES = 26
+"""A map and its halves, what finds the tissue, pictures: for every pixel of a mosaic."""
+_SHARDS_PER_THREAD = 8
+"""The shard, and the samples of the tiles that it is made from, which are mapped."""
+_SHARDS_OF_LEVELS = 6
+"""One shard of every coarser level, and what waits for the disk."""
+
+
+def convert_mb(row: Illumination, threads: int) -> int:
+    """Return the memory of a job that reads tiles and writes complex ones, block by block."""
+    return _PROGRAM_MB + threads * round(row.n_lanes * row.tile_size_x_px * _BLOCK_KB / 1000)
+
+
+def process_mb(row: Illumination, threads: int) -> int:
+    """Return the memory of a job that holds the volumes of one tile per thread."""
+    volumes_mb = row.tile_size_x_px * row.tile_size_y_px * _VOLUMES_KB / 1000
+    return convert_mb(row, threads) + threads * round(volumes_mb)
+
+
+def stitch_mb(row: Illumination, places: Iterable[tuple[int, int]]) -> int:
+    """Return the memory of a job that holds one map of a mosaic, whatever their number."""
+    steps = zip(*places, strict=True)
+    n_x, n_y = (
+        step * max(along) + size
+        for step, along, size in zip(
+            row.nominal_step_px(), steps, (row.tile_size_x_px, row.tile_size_y_px), strict=True
+        )
+    )
+    return _PROGRAM_MB + round(n_x * n_y * _MOSAIC_BYTES / 1e6)
+
+
+def volume_mb(settings: VolumeSettings, threads: int) -> int:
+    """Return the memory of a job that fuses volumes shard by shard, whatever their size.
+
+    Examples
+    --------
+    >>> volume_mb(VolumeSettings(), 1), volume_mb(VolumeSettings(), 2)
+    (1340, 1877)
+    """
+    shards = threads * _SHARDS_PER_THREAD + _SHARDS_OF_LEVELS
+    return _PROGRAM_MB + math.ceil(shards * math.prod(settings.shard_px) * 4 / 1e6)
