@@ -15,6 +15,7 @@ from ome_zarr.reader import Reader
 from octflow.io.omezarr import Plan, read_volume
 from octflow.io.volume_writer import write_volume
 
+MILLIMETRES = ("millimeter",) * 3
 VALUES = np.random.default_rng(0).normal(60, 5, (20, 50, 141)).astype(np.float32)
 
 
@@ -99,3 +100,22 @@ def test_neuroglancer_serves_the_values(shown):
     packed = served(f"npz/{shown}/1,1,1/3,20,100/9,36,141")
     values = np.load(io.BytesIO(zlib.decompress(packed)))
     np.testing.assert_array_equal(values, VALUES[3:9, 20:36, 100:141])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_napari_ome_zarr_reads_values_scale_and_units(volume):
+    """Where it is installed: it brings all of napari."""
+    napari_ome_zarr = pytest.importorskip("napari_ome_zarr")
+    ((levels, layer, kind),) = napari_ome_zarr.napari_get_reader(str(volume))(str(volume))
+    assert (kind, layer["axis_labels"], layer["units"]) == ("image", tuple("zyx"), MILLIMETRES)
+    assert layer["scale"] == pytest.approx([0.0025, 0.02, 0.01])
+    np.testing.assert_array_equal(np.asarray(levels[0]), VALUES)
+
+
+def test_tensorstore_reads_the_values(volume):
+    """Where it is installed: a decoder of its own, in C++."""
+    tensorstore = pytest.importorskip("tensorstore")
+    driver = "zarr3" if (volume / "zarr.json").exists() else "zarr"
+    source = {"driver": driver, "kvstore": {"driver": "file", "path": f"{volume}/0/"}}
+    opened = tensorstore.open(source, open=True).result()
+    np.testing.assert_array_equal(opened.read().result(), VALUES)

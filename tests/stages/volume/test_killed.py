@@ -97,10 +97,14 @@ def test_a_killed_job_is_finished_with_the_same_bytes(
     assert list(tmp_path.rglob(".part-*")) == []
 
 
-def test_a_killed_job_leaves_shards_and_no_volume(arguments, tmp_path):
+def test_a_job_killed_after_its_first_shard_leaves_it_for_the_next(arguments, tmp_path):
+    first = f".part-*-{NAME}/0/c/*/*/[0-9]*"
     with begun(arguments, tmp_path) as job:
-        while not (shards := list(tmp_path.glob(f".part-*-{NAME}/0/c/*/*/*"))):
+        while not list(tmp_path.glob(first)):
             assert job.poll() is None
         job.kill()
-    assert shards[0].exists()
-    assert not (tmp_path / NAME).exists()
+    kept = [path.stat().st_ino for path in tmp_path.glob(first)]
+    stitch_volume(**arguments, folder=tmp_path, overview=tmp_path / "overview.jpg")
+    made = {path.stat().st_ino for path in (tmp_path / NAME / "0" / "c").glob("*/*/*")}
+    assert kept
+    assert made.issuperset(kept)
