@@ -1,10 +1,12 @@
 """The texture of a picture: what two pictures of the same thing share, brought to one strength."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from octflow.core.smooth import Picture, gaussian, running_mean
 
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
@@ -38,23 +40,27 @@ def textured(picture: Floats, band_px: tuple[float, float] = BAND_PX) -> Floats:
         Zero where there is no value.
     """
     valid = np.isfinite(picture)
-    if (inner := full_rectangle(valid)) is not None and valid[inner].size < valid.size:
+    full = bool(valid.all())
+    if not full and (inner := full_rectangle(valid)) is not None:
         texture = np.zeros(picture.shape, np.float32)
         texture[inner] = textured(picture[inner], band_px)
         return texture
-    texture = np.where(valid, picture, np.float32(0)).astype(np.float32)
-    # Scan stripes lie alike in neighbouring tiles and would pull every shift to zero.
-    for axis in (0, 1):
-        count = np.maximum(valid.sum(axis, keepdims=True), 1)
-        texture -= np.where(valid, texture.sum(axis, keepdims=True) / count, 0)
-    fine, coarse = (_smoothed(texture, valid, sigma) for sigma in band_px)
-    texture = np.where(valid, fine - coarse, np.float32(0))
+    values = np.ascontiguousarray(picture if full else np.where(valid, picture, 0), np.float32)
+    known = None if full else valid
+    flat = _without_stripes(values, known)
+    texture, coarse = (_smoothed(flat, known, partial(gaussian, sigma_px=s)) for s in band_px)
+    texture -= coarse
+    if known is not None:
+        texture *= known
     power = texture**2
-    local = _smoothed(power, valid, _EVEN_REACH * band_px[1], _box_filter)
-    local += np.float32(_EVEN_FLOOR * power.sum() / max(valid.sum(), 1))
+    evened = partial(_twice_averaged, sigma_px=_EVEN_REACH * band_px[1])
     # What is weaker than the rounding of the picture itself is not texture.
-    rounding = _ROUNDING * float(np.nanmax(np.abs(picture), initial=1)) if valid.any() else 1.0
-    return np.asarray(texture / np.sqrt(local + np.float32(rounding**2)), np.float32)
+    rounding = _ROUNDING * max(float(np.abs(values).max(initial=0)), 1.0)
+    floor = _EVEN_FLOOR * float(power.sum()) / max(int(valid.sum()), 1) + rounding**2
+    level = _smoothed(power, known, evened)
+    level += np.float32(floor)
+    texture /= np.sqrt(level, out=level)
+    return texture
 
 
 def full_rectangle(valid: Bools) -> tuple[slice, slice] | None:
@@ -77,26 +83,28 @@ def full_rectangle(valid: Bools) -> tuple[slice, slice] | None:
     return inner if valid[inner].all() else None
 
 
-def _gaussian_filter(picture: Floats, sigma_px: float) -> Floats:
-    return ndimage.gaussian_filter(picture, sigma_px, mode="nearest")
+def _without_stripes(values: Picture, known: Bools | None) -> Picture:
+    """Subtract the mean of every line: neighbouring tiles share scan stripes, at shift zero."""
+    for axis in (0, 1):
+        if known is None:
+            values = values - values.mean(axis, keepdims=True)
+        else:
+            count = np.maximum(known.sum(axis, keepdims=True, dtype=np.float32), 1)
+            values = (values - values.sum(axis, keepdims=True) / count) * known
+    return values
 
 
-def _box_filter(picture: Floats, sigma_px: float) -> Floats:
+def _twice_averaged(picture: Picture, sigma_px: float) -> Picture:
     """Two running means: nearly a Gaussian, at a cost that does not grow with its width."""
-    size = 2 * round((np.sqrt(6 * sigma_px**2 + 1) - 1) / 2) + 1
-    once = ndimage.uniform_filter(picture, size, mode="nearest")
-    return ndimage.uniform_filter(once, size, mode="nearest")
+    reach = round((np.sqrt(6 * sigma_px**2 + 1) - 1) / 2)
+    return running_mean(running_mean(picture, reach), reach)
 
 
 def _smoothed(
-    texture: Floats,
-    valid: Bools,
-    sigma_px: float,
-    smooth: Callable[[Floats, float], Floats] = _gaussian_filter,
-) -> Floats:
-    """Mean, by a smoothing filter, over what is there."""
-    mean = smooth(texture, sigma_px)
-    if valid.all():
-        return mean
-    share = smooth(valid.astype(np.float32), sigma_px)
-    return mean / np.maximum(share, 1e-3)
+    picture: Picture, known: Bools | None, smooth: Callable[[Picture], Picture]
+) -> Picture:
+    """Mean, by a smoothing filter, over what is there: over all if `known` is None."""
+    mean = smooth(picture)
+    if known is not None:
+        mean /= np.maximum(smooth(known.astype(np.float32)), np.float32(1e-3))
+    return mean

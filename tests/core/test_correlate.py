@@ -37,6 +37,14 @@ def test_fractional_shift_is_found_with_its_sign(y, x):
     assert found.confidence > 6
 
 
+@pytest.mark.parametrize("corner", [(0, 0), (11, 0), (0, 17)])
+def test_pictures_cut_elsewhere_are_compared_around_the_shift_expected(corner):
+    first, second = pair(1, 2.3, -1.6)
+    i, j = corner
+    found = match(first[i:, j:], second, search_px=5, around_px=(j, i))
+    assert (found.shift_y_px, found.shift_x_px) == pytest.approx((2.3 + i, -1.6 + j), abs=0.06)
+
+
 def test_errors_have_no_bias_and_the_size_the_precision_says():
     errors, bounds = [], []
     for seed in range(40):

@@ -1,4 +1,4 @@
 """Tile coordinates, and the mosaics of all en-face maps."""
 
-VERSION = 2
+VERSION = 3
 """Raised when the products of this stage change."""

@@ -1,7 +1,7 @@
 """From the maps of the tiles to their coordinates."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from octflow.core.mosaic import Along, Grid, neighbours
 from octflow.core.texture import BAND_PX, Floats
@@ -48,13 +48,18 @@ def find_positions(
     EstimateError
         No link is trusted.
     """
+    pairs = [pair for pair in neighbours(grid) if pair[0] in tiles and pair[1] in tiles]
+
+    @lru_cache(2 * _reach(pairs) + 2)
+    def maps(tile: int) -> Floats:
+        return _channels(tiles[tile])
 
     @cache
     def link(pair: Pair, band_px: Band) -> Link | None:
         return find_link(
             pair,
-            _channels(tiles[pair[0]]),
-            _channels(tiles[pair[1]]),
+            maps(pair[0]),
+            maps(pair[1]),
             step_px=step_px[0] if pair[2] == "x" else step_px[1],
             search_px=search_px,
             min_confidence=min_confidence,
@@ -62,7 +67,6 @@ def find_positions(
             band_px=band_px,
         )
 
-    pairs = [pair for pair in neighbours(grid) if pair[0] in tiles and pair[1] in tiles]
     band_px = _best_band(pairs, link)
     links = [found for pair in pairs if (found := link(pair, band_px)) is not None]
     return solve_positions(grid, links, step_px)
@@ -90,6 +94,12 @@ def _spread(pairs: Sequence[Pair]) -> list[Pair]:
     golden = (5**0.5 - 1) / 2
     order = sorted(range(len(pairs)), key=lambda i: (i * golden) % 1)
     return [pairs[i] for i in order]
+
+
+def _reach(pairs: Sequence[Pair]) -> int:
+    """Tiles from one of a pair to the other, at most: so long a tile that is read is kept."""
+    ranks = {tile: i for i, tile in enumerate(sorted({t for pair in pairs for t in pair[:2]}))}
+    return max((abs(ranks[second] - ranks[first]) for first, second, _ in pairs), default=0)
 
 
 def _channels(maps: Floats) -> Floats:

@@ -136,6 +136,36 @@ def test_coarse_texture_serves_where_tiles_share_no_speckle(position_errors):
     assert rms(position_errors(solution.positions_px, positions, grid)) < 0.1
 
 
+class Counted(dict):
+    """Tiles that count how often each is read."""
+
+    def __init__(self, tiles):
+        super().__init__(tiles)
+        self.reads = Counter()
+
+    def __getitem__(self, tile):
+        self.reads[tile] += 1
+        return super().__getitem__(tile)
+
+
+def test_tiles_are_read_once_besides_those_that_choose_the_texture(cut_scan):
+    scan = cut_scan(grid_size=(12, 3))
+    tiles = Counted(scan.tiles)
+    options = {"search_px": 8, "min_confidence": 6, "mask_threshold_db": 60}
+    find_positions(tiles, scan.grid, step_px=scan.step_px, **options)
+    sample = 2 * 6
+    assert set(tiles.reads) == set(scan.grid)
+    assert tiles.reads.total() <= len(scan.grid) + sample
+
+
+def test_empty_rim_of_a_tile_is_left_out(cut_scan, position_errors):
+    scan = cut_scan()
+    scan.tiles[5][:, :4] = np.nan
+    scan.tiles[8][-5:, 20:] = np.nan
+    errors = position_errors(found_positions(scan).positions_px, scan.positions, scan.tissue)
+    assert rms(errors) < 0.1
+
+
 def test_no_trusted_link_is_an_error():
     with pytest.raises(EstimateError, match="found no trusted link among 0"):
         solve_positions({1: (0, 0), 2: (1, 0)}, [], (100, 90))
