@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
+from math import log
 
 from octflow.core.mosaic import Along, Grid, neighbours
 from octflow.core.texture import BAND_PX, Floats
@@ -73,19 +74,18 @@ def find_positions(
 
 
 def _best_band(pairs: Sequence[Pair], link: Callable[[Pair, Band], Link | None]) -> Band:
-    """Return the band in which the weaker of some links have most confidence."""
+    """Return the band in which some links have most confidence, by their geometric mean."""
     samples: list[list[float]] = []
     wanted = min(max(len(pairs) // 16, _SAMPLE[0]), _SAMPLE[1])
     for pair in _spread(pairs):
         first = link(pair, _BANDS_PX[0])
         if first is not None and first.verdict == "background":
             continue
-        others = (link(pair, band) for band in _BANDS_PX[1:])
-        samples.append([found.confidence if found else 0.0 for found in (first, *others)])
+        measured = [first, *(link(pair, band) for band in _BANDS_PX[1:])]
+        samples.append([log(max(k.confidence, 1.0)) if k else 0.0 for k in measured])
         if len(samples) == wanted:
             break
-    # The weaker links are those that need the better texture.
-    scores = [sorted(column)[len(column) // 4] for column in zip(*samples, strict=True)] or [0.0]
+    scores = [sum(column) for column in zip(*samples, strict=True)] or [0.0]
     return _BANDS_PX[scores.index(max(scores))]
 
 

@@ -17,6 +17,8 @@ _FLOOR_PX = 0.05
 """Standard deviation that no link undercuts: interpolation, distortion of the scan."""
 _PLAUSIBLE = 4.2
 """Confidence from which a link counts that agrees with the typical step of the stage."""
+_LOOSE = 4.0
+"""Times the spread of its steps by which the stage may be off: neighbouring steps err alike."""
 _MIN_STEP_PX = 0.5
 """Standard deviation of the steps of the stage that is assumed at least."""
 _GEOMETRIC = (8.0, 4.0, 2.0, 1.5, *[1.0] * 12)
@@ -80,7 +82,7 @@ def solve_positions(
     stage = neighbours(grid)
     usual = np.array([steps.at(grid, pair) for pair in stage]).reshape(-1, 2)
     spread = np.array([steps.spread_px[along] for _, _, along in stage])
-    weak = np.eye(2) / spread.reshape(-1, 1, 1) ** 2
+    weak = np.eye(2) / (_LOOSE * spread.reshape(-1, 1, 1)) ** 2
     pairs = [(link.first, link.second, link.along) for link in trusted]
     expected = np.array([steps.at(grid, pair) for pair in pairs]).reshape(-1, 2)
     measured = np.array([link.offset_px for link in trusted]).reshape(-1, 2)
