@@ -4,20 +4,21 @@ Energy-normalised cross-correlation: the true correlation coefficient of what ov
 shift, so that bright spots and small overlaps have no advantage.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
+from octflow.core.shifts import CrossSpectrum, Lags, Window
 from octflow.core.smooth import Picture
 from octflow.core.texture import BAND_PX, Bools, Floats, full_rectangle, textured
 
 Ints = NDArray[np.int64]
-Lags = tuple[Ints, Ints]
 Box = tuple[slice, slice]
 
 _MIN_OVERLAP = 0.3
@@ -57,6 +58,7 @@ def match(
     search_px: int,
     around_px: tuple[int, int] = (0, 0),
     band_px: tuple[float, float] = BAND_PX,
+    step_px: int = 1,
 ) -> Match | None:
     """Find the shift at which two pictures agree best.
 
@@ -73,8 +75,8 @@ def match(
         Largest deviation of the shift from `around_px`, along x and along y.
     around_px : (2,) ints
         Expected shift (x, y).
-    band_px : (2,) floats
-        See `textured`.
+    band_px, step_px
+        See `textured`; shifts are looked at pixel by pixel all the same.
 
     Returns
     -------
@@ -89,10 +91,9 @@ def match(
     >>> round(found.shift_x_px, 1), round(found.shift_y_px, 1)
     (-3.0, 2.0)
     """
-    reach = np.arange(-search_px, search_px + 1)
-    lags = (around_px[1] + reach, around_px[0] + reach)
+    window = Window(around_px[1], around_px[0], search_px)
     surfaces = [
-        _Surface.of(a, b, lags, band_px)
+        _Surface.of(a, b, window, band_px, step_px)
         for a, b in zip(_channels(first), _channels(second), strict=True)
     ]
     ncc = _mean([surface.ncc for surface in surfaces])
@@ -111,8 +112,8 @@ def match(
     independent = float(count[peak]) / max(spread, 1.0) ** 2
     scale = independent * max(height, 0.0) / max(1 - height**2, 2e-3)
     return Match(
-        shift_x_px=float(lags[1][j]) + step_x,
-        shift_y_px=float(lags[0][i]) + step_y,
+        shift_x_px=around_px[0] + j - search_px + step_x,
+        shift_y_px=around_px[1] + i - search_px + step_y,
         correlation=height,
         confidence=float((level[peak] - middle) / max(spread, 1e-6)),
         precision=(curvature[0] * scale, curvature[1] * scale, curvature[2] * scale),
@@ -125,38 +126,39 @@ class _Surface:
 
     ncc: Floats
     count: Floats
-    spectrum: Floats
+    spectrum: CrossSpectrum
     norm: Floats
-    size: tuple[int, int]
-    lags: Lags
+    window: Window
+    step_px: int
 
     @classmethod
     def of(
-        cls, first: Floats, second: Floats, lags: Lags, band_px: tuple[float, float]
+        cls,
+        first: Floats,
+        second: Floats,
+        window: Window,
+        band_px: tuple[float, float],
+        step_px: int,
     ) -> "_Surface":
-        size = _transform_size(first.shape, second.shape, lags)
-        textures = (textured(first, band_px), textured(second, band_px))
-        a, b = (fft.rfft2(texture, size) for texture in textures)
-        spectrum = np.conj(a, out=a)
-        spectrum *= b
-        valid = (np.isfinite(first), np.isfinite(second))
-        count, energy = _energies(textures, valid, lags, size)
+        textures = textured(first, band_px, step_px), textured(second, band_px, step_px)
+        valid = [np.isfinite(picture)[::step_px, ::step_px] for picture in (first, second)]
+        wide = window.per(step_px)
+        spectrum = CrossSpectrum.of(*textures, wide)
+        counted = _energies(textures, (valid[0], valid[1]), wide)
+        shifts = 2 * int(window.reach) + 1
+        to_y, to_x = (_between(middle, wide.reach, shifts) for middle in (wide.y, wide.x))
+        count, energy = (to_y @ surface @ to_x.T for surface in counted)
         norm = np.sqrt(energy)
         usable = (count > max(_MIN_OVERLAP * count.max(), 0.5)) & (norm > 1e-6 * norm.max())
         norm = np.where(usable, norm, np.nan)
-        return cls(_at_lags(spectrum, lags, size) / norm, count, spectrum, norm, size, lags)
+        ncc = spectrum.correlation(wide, shifts) / norm
+        return cls(ncc, count * step_px**2, spectrum, norm, window, step_px)
 
     def fine(self, i: int, j: int) -> Floats:
         """Interpolate the correlation within a pixel around a shift."""
-        lag_y, lag_x = int(self.lags[0][i]), int(self.lags[1][j])
-        to_y, to_x = _waves(self.size[0], lag_y), _waves(self.size[1], lag_x)
-        half = self.spectrum.shape[1]
-        # The half spectrum stands for both halves, except at zero and at the highest frequency.
-        twice = np.full(half, 2, np.float32)
-        twice[0] = 1
-        twice[self.size[1] - half + 1 :] = 1
-        summed = (to_y @ self.spectrum @ (to_x[:, :half] * twice).T).real
-        return summed / (self.size[0] * self.size[1]) / self._norm_around(i, j)
+        at_y, at_x = self.window.y + i - self.window.reach, self.window.x + j - self.window.reach
+        around = Window(at_y, at_x, 1).per(self.step_px)
+        return self.spectrum.correlation(around, 2 * _FINE + 1) / self._norm_around(i, j)
 
     def _norm_around(self, i: int, j: int) -> Floats:
         """Interpolate the norm: held constant, it would favour larger overlaps."""
@@ -164,17 +166,6 @@ class _Surface:
         patch = np.where(np.isfinite(patch), patch, self.norm[i, j])
         norm: Floats = _LINEAR @ patch @ _LINEAR.T
         return norm
-
-
-def _waves(n: int, lag: int) -> Floats:
-    """Waves of all frequencies at the steps around a shift."""
-    waves: Floats = _step_waves(n) * np.exp(2j * np.pi * lag * fft.fftfreq(n)).astype(np.complex64)
-    return waves
-
-
-@cache
-def _step_waves(n: int) -> Floats:
-    return np.exp(2j * np.pi * _STEPS[:, None] * fft.fftfreq(n)).astype(np.complex64)
 
 
 def _vertex(fine: Floats) -> tuple[tuple[float, float], float, tuple[float, float, float]]:
@@ -201,33 +192,28 @@ def _mean(surfaces: Sequence[Floats]) -> Floats:
     return surfaces[0] if len(surfaces) == 1 else np.mean(surfaces, axis=0)
 
 
-def _transform_size(first: tuple[int, ...], second: tuple[int, ...], lags: Lags) -> tuple[int, int]:
-    """Return the least sizes that are quick, and at which the ends of no shift meet."""
-    n_y, n_x = (
-        fft.next_fast_len(int(max(n + lag[-1], m - lag[0])), real=True)
-        for n, m, lag in zip(first, second, lags, strict=True)
-    )
-    return n_y, n_x
-
-
-def _at_lags(spectrum: Floats, lags: Lags, size: tuple[int, int]) -> Floats:
-    """Return the correlation at the shifts of the search range only."""
-    lines = fft.ifft(spectrum, axis=0)[lags[0] % size[0]]
-    surface: Floats = fft.irfft(lines, size[1], overwrite_x=True)[:, lags[1] % size[1]]
-    return surface
+@lru_cache(maxsize=64)
+def _between(middle: float, reach: float, count: int) -> Floats:
+    """Interpolate linearly between whole shifts, at (count) shifts around the middle."""
+    shifts = np.linspace(middle - reach, middle + reach, count)
+    whole = np.arange(math.floor(middle - reach), math.ceil(middle + reach) + 1)
+    return np.maximum(1 - np.abs(shifts[:, None] - whole), 0)
 
 
 def _energies(
-    textures: tuple[Picture, Picture], valid: tuple[Bools, Bools], lags: Lags, size: tuple[int, int]
+    textures: tuple[Picture, Picture], valid: tuple[Bools, Bools], window: Window
 ) -> tuple[Floats, Floats]:
-    """Return the number of common pixels at every shift, and the product of the energies there."""
+    """Return the number of common pixels at whole shifts, and the product of the energies there."""
     inner = [full_rectangle(v) for v in valid]
     if inner[0] is not None and inner[1] is not None:
-        return _box_energies(textures, (inner[0], inner[1]), lags)
-    m, n = (fft.rfft2(v.astype(np.float32), size) for v in valid)
-    a2, b2 = (fft.rfft2(texture**2, size) for texture in textures)
-    pairs = ((m, n), (a2, n), (m, b2))
-    count, *energies = (_at_lags(x.conj() * y, lags, size) for x, y in pairs)
+        return _box_energies(textures, (inner[0], inner[1]), window.whole)
+    m, n = (v.astype(np.float32) for v in valid)
+    a, b = textures
+    lags_y, lags_x = window.whole
+    count, *energies = (
+        fft.irfft2(spectrum.cross, spectrum.size)[np.ix_(lags_y, lags_x)]
+        for spectrum in (CrossSpectrum.of(*p, window) for p in ((m, n), (a**2, n), (m, b**2)))
+    )
     return count, np.maximum(energies[0], 0) * np.maximum(energies[1], 0)
 
 

@@ -12,7 +12,7 @@ _TRUNCATED = 4.0
 """Standard deviations at which a Gaussian ends."""
 
 
-def gaussian(picture: Picture, sigma_px: float) -> Picture:
+def gaussian(picture: Picture, sigma_px: float, step_px: int = 1) -> Picture:
     """Smooth with a Gaussian; beyond its rim a picture continues as at the rim.
 
     Parameters
@@ -21,14 +21,16 @@ def gaussian(picture: Picture, sigma_px: float) -> Picture:
         Without empty pixels.
     sigma_px : float
         Standard deviation; the Gaussian ends after four of them.
+    step_px : int
+        Every how manieth pixel is kept, from the first on, along both axes.
 
     Examples
     --------
     >>> gaussian(np.array([[0, 0, 4, 0, 0]], np.float32), 0.5).astype(int).tolist()
     [[0, 0, 3, 0, 0]]
     """
-    smooth = np.empty_like(picture)
-    _convolve(picture, _half_gaussian(sigma_px), smooth)
+    smooth = np.empty([-(-n // step_px) for n in picture.shape], np.float32)
+    _convolve(picture, _half_gaussian(sigma_px), smooth, step_px)
     return smooth
 
 
@@ -61,12 +63,13 @@ def _half_gaussian(sigma_px: float) -> Picture:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _convolve(picture: Picture, weights: Picture, smooth: Picture) -> None:
+def _convolve(picture: Picture, weights: Picture, smooth: Picture, step: int) -> None:
     # The inner loops are written out: as functions they are not made vector instructions.
     (n_y, n_x), reach = picture.shape, weights.size - 1
-    line = np.empty(n_x + 2 * reach, np.float32)
+    line, total = np.empty(n_x + 2 * reach, np.float32), np.empty(n_x, np.float32)
     middle = line[reach : reach + n_x]
-    for y in range(n_y):
+    for i in range(smooth.shape[0]):
+        y = i * step
         for x in range(n_x):
             middle[x] = weights[0] * picture[y, x]
         for k in range(1, reach + 1):
@@ -74,13 +77,14 @@ def _convolve(picture: Picture, weights: Picture, smooth: Picture) -> None:
             for x in range(n_x):
                 middle[x] += weight * (above[x] + below[x])
         line[:reach], line[reach + n_x :] = middle[0], middle[-1]
-        total = smooth[y]
         for x in range(n_x):
             total[x] = weights[0] * middle[x]
         for k in range(1, reach + 1):
             left, right, weight = line[reach - k :], line[reach + k :], weights[k]
             for x in range(n_x):
                 total[x] += weight * (left[x] + right[x])
+        for x in range(smooth.shape[1]):
+            smooth[i, x] = total[x * step]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -21,7 +21,7 @@ _ROUNDING = 1e-5
 """Precision of a picture, as a fraction of its largest value."""
 
 
-def textured(picture: Floats, band_px: tuple[float, float] = BAND_PX) -> Floats:
+def textured(picture: Floats, band_px: tuple[float, float] = BAND_PX, step_px: int = 1) -> Picture:
     """Keep the texture: stripes, shading and pixel noise are taken out, contrast is evened.
 
     Without the evening a single strong edge, such as the rim of the tissue, outweighs all speckle,
@@ -33,32 +33,47 @@ def textured(picture: Floats, band_px: tuple[float, float] = BAND_PX) -> Floats:
         NaN where there is no value.
     band_px : (2,) floats
         Gaussian sigmas of the fine and of the coarse smoothing that are subtracted.
+    step_px : int
+        Every how manieth pixel is kept, from the first on: what is smooth needs no more.
 
     Returns
     -------
-    texture : (Y, X) float32 array
+    texture : (Y / step, X / step) float32 array
         Zero where there is no value.
     """
     valid = np.isfinite(picture)
-    full = bool(valid.all())
-    if not full and (inner := full_rectangle(valid)) is not None:
-        texture = np.zeros(picture.shape, np.float32)
-        texture[inner] = textured(picture[inner], band_px)
-        return texture
-    values = np.ascontiguousarray(picture if full else np.where(valid, picture, 0), np.float32)
-    known = None if full else valid
+    if valid.all():
+        return _textured(np.ascontiguousarray(picture, np.float32), None, band_px, step_px)
+    if (inner := full_rectangle(valid)) is None:
+        values = np.where(valid, picture, 0).astype(np.float32)
+        return _textured(values, valid, band_px, step_px)
+    texture = np.zeros(valid[::step_px, ::step_px].shape, np.float32)
+    y, x = (-(-side.start // step_px) for side in inner)
+    full = picture[y * step_px : inner[0].stop, x * step_px : inner[1].stop]
+    part = textured(full, band_px, step_px)
+    texture[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return texture
+
+
+def _textured(
+    values: Picture, known: Bools | None, band_px: tuple[float, float], step_px: int
+) -> Picture:
+    """Return the texture of values where they are known, of all of them if `known` is None."""
     flat = _without_stripes(values, known)
-    texture, coarse = (_smoothed(flat, known, partial(gaussian, sigma_px=s)) for s in band_px)
-    texture -= coarse
+    texture = _smoothed(flat, known, partial(gaussian, sigma_px=band_px[0], step_px=step_px))
+    known = None if known is None else known[::step_px, ::step_px]
+    # The coarse smoothing is that of what is smoothed already.
+    rest_px = np.sqrt(band_px[1] ** 2 - band_px[0] ** 2) / step_px
+    texture -= _smoothed(texture, known, partial(gaussian, sigma_px=rest_px))
     if known is not None:
         texture *= known
     power = texture**2
-    evened = partial(_twice_averaged, sigma_px=_EVEN_REACH * band_px[1])
+    reach_px = _EVEN_REACH * band_px[1] / step_px
+    level = _smoothed(power, known, partial(_twice_averaged, sigma_px=reach_px))
     # What is weaker than the rounding of the picture itself is not texture.
     rounding = _ROUNDING * max(float(np.abs(values).max(initial=0)), 1.0)
-    floor = _EVEN_FLOOR * float(power.sum()) / max(int(valid.sum()), 1) + rounding**2
-    level = _smoothed(power, known, evened)
-    level += np.float32(floor)
+    count = power.size if known is None else max(int(known.sum()), 1)
+    level += np.float32(_EVEN_FLOOR * float(power.sum()) / count + rounding**2)
     texture /= np.sqrt(level, out=level)
     return texture
 
@@ -76,6 +91,8 @@ def full_rectangle(valid: Bools) -> tuple[slice, slice] | None:
     >>> full_rectangle(np.array([[False, True], [False, True]]))
     (slice(0, 2, None), slice(1, 2, None))
     """
+    if valid.size and valid.all():
+        return slice(0, valid.shape[0]), slice(0, valid.shape[1])
     y, x = np.flatnonzero(valid.any(1)), np.flatnonzero(valid.any(0))
     if y.size == 0:
         return None
@@ -104,7 +121,8 @@ def _smoothed(
     picture: Picture, known: Bools | None, smooth: Callable[[Picture], Picture]
 ) -> Picture:
     """Mean, by a smoothing filter, over what is there: over all if `known` is None."""
-    mean = smooth(picture)
-    if known is not None:
-        mean /= np.maximum(smooth(known.astype(np.float32)), np.float32(1e-3))
+    if known is None:
+        return smooth(picture)
+    mean = smooth(picture * known)
+    mean /= np.maximum(smooth(known.astype(np.float32)), np.float32(1e-3))
     return mean

@@ -16,6 +16,12 @@ def test_gaussian_is_that_of_scipy(picture, sigma_px):
     np.testing.assert_allclose(gaussian(picture, sigma_px), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("step_px", [2, 3])
+def test_every_second_or_third_pixel_is_one_of_all(picture, step_px):
+    some = gaussian(picture, 1.2, step_px)
+    np.testing.assert_array_equal(some, gaussian(picture, 1.2)[::step_px, ::step_px])
+
+
 @pytest.mark.parametrize("reach_px", [0, 1, 8, 30])
 def test_running_mean_is_that_of_scipy(picture, reach_px):
     size = 2 * reach_px + 1

@@ -40,6 +40,24 @@ def test_positions_are_found_to_a_tenth_of_a_pixel(cut_scan, position_errors, ca
     assert solution.residual_rms_px < 0.1
 
 
+def test_links_are_as_good_as_their_precision_says(cut_scan):
+    scan = cut_scan(grid_size=(6, 5), noise_db=2.0)
+    squared = []
+    for link in found_positions(scan).links:
+        error = np.subtract(link.offset_px, scan.positions[link.second])
+        error += scan.positions[link.first]
+        xx, yy, xy = link.precision
+        squared.append(xx * error[0] ** 2 + 2 * xy * error[0] * error[1] + yy * error[1] ** 2)
+    assert 0.3 < np.median(squared) / (2 * np.log(2)) < 3
+
+
+def test_tiles_of_noise_have_no_trusted_link(cut_scan):
+    scan = cut_scan(grid_size=(6, 5), background=range(2, 31))
+    scan.tiles.update({t: tile + 20 for t, tile in scan.tiles.items() if t > 1})
+    with pytest.raises(EstimateError, match="found no trusted link among"):
+        found_positions(scan)
+
+
 def test_smallest_position_is_zero(cut_scan):
     positions = np.array(list(found_positions(cut_scan()).positions_px.values()))
     np.testing.assert_array_equal(positions.min(axis=0), 0)
