@@ -106,8 +106,8 @@ def match(
     (step_y, step_x), height, curvature = _vertex(_mean([s.fine(i, j) for s in surfaces]))
     # By chance alone a correlation spreads as 1 / sqrt(pixels): small overlaps must show more.
     level = ncc * np.sqrt(np.maximum(count, 0))
-    middle = np.median(level[there])
-    spread = 1.4826 * float(np.median(np.abs(level[there] - middle)))
+    middle = _middle(level[there])
+    spread = 1.4826 * _middle(np.abs(level[there] - middle))
     # Smoothed pixels repeat each other: the spread tells how many of them are independent.
     independent = float(count[peak]) / max(spread, 1.0) ** 2
     scale = independent * max(height, 0.0) / max(1 - height**2, 2e-3)
@@ -182,6 +182,12 @@ def _vertex(fine: Floats) -> tuple[tuple[float, float], float, tuple[float, floa
     xx, yy, xy = (-c * _FINE**2 for c in (2 * uu, 2 * vv, uv))
     step = ((i - _FINE + dv) / _FINE, (j - _FINE + du) / _FINE)
     return step, one + (u1 * du + v1 * dv) / 2, (xx, yy, xy)
+
+
+def _middle(values: Floats) -> float:
+    """Return the median; of an even number of values the upper one of the two in the middle."""
+    half = values.size // 2
+    return float(np.partition(values, half)[half])
 
 
 def _channels(picture: Floats) -> Floats:
