@@ -2,18 +2,23 @@
 
     python benchmarks/coordinates.py --peers-python PEERS/bin/python
     python benchmarks/coordinates.py --grids 5x7 --seeds 0 --peers skimage,ashlar
+    python benchmarks/coordinates.py --hard --grids 5x7,10x14 --peers skimage,ashlar
 
 Peers that cannot be imported are left out and named. Each method runs on each grid in a process of
 its own, on one thread. Errors are distances after the common offset (median) is taken out. Judged
 are tiles of which a quarter is tissue, on the largest island whose tiles share overlaps of which a
 quarter is tissue: nothing tells how islands lie. Medians over the seeds, but the worst tile of all.
-CPU seconds and memory are those of the method: not its imports, not the tiles.
+CPU seconds and memory are those of the method: not its imports, not the tiles, and not a first run
+on 3 x 3 of them.
 
-The grids: texture of fibres and cells that all tiles share, of a contrast that varies from 0.1 to
-0.3; speckle of contrast 0.25, a pixel wide, that no two tiles share; vignetting, stripes of the
-scan, a quarter of background, 5 % of tiles missing; a stage with jitter of 2 px, backlash of 4 px
-in every other grid column, a turn of 0.4 degrees, steps off by +0.4 and -0.6 %, drift. The overlap
-is 15, 10, 20 % by seed.
+The grids: texture of fibres and cells that all tiles share, 1 to 16 px wide, as strong in every
+octave, of a contrast that varies from 0.1 to 0.3; speckle of contrast 0.25, a pixel wide, that no
+two tiles share; vignetting of 25 %, stripes of the scan, a quarter of background, 5 % of tiles
+missing; a stage with jitter of 2 px, backlash of 4 px in every other grid column, a turn of 0.4
+degrees, steps off by +0.4 and -0.6 %, drift. The overlap is 15, 10, 20 % by seed. With --hard the
+contrast varies from 0.05 to 0.15, and half is background.
+
+With --keep results of peers are kept in a folder, and taken from it instead of running them again.
 """
 
 import argparse
@@ -29,11 +34,22 @@ import numpy as np
 from scipy import fft, ndimage
 
 GRIDS = {"5x7": (5, 7, 350), "10x14": (10, 14, 350), "20x30": (20, 30, 350), "1000": (5, 7, 1000)}
-PEERS = ("skimage", "ashlar", "m2stitch", "multiview", "multiview-linear")
+PEERS = (
+    "skimage",
+    "ashlar",
+    "ashlar-3",
+    "m2stitch",
+    "multiview",
+    "multiview-linear",
+    "multiview-tissue",
+)
 OVERLAPS = (0.15, 0.10, 0.20)
 MARGIN = 64
 PERIOD = 1024
+WIDTHS_PX = (1, 2, 4, 8, 16)
 LEVEL_DB, TISSUE_DB = 50.0, 14.0
+NORMAL = {"contrast": (0.1, 0.3), "background": 0.25}
+HARD = {"contrast": (0.05, 0.15), "background": 0.5}
 
 
 def oriented_texture(rng, angle_deg):
@@ -41,13 +57,14 @@ def oriented_texture(rng, angle_deg):
     y, x = np.meshgrid(*[fft.fftfreq(PERIOD)] * 2, indexing="ij")
     turn = np.deg2rad(angle_deg)
     along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-    fibres = np.exp(-2 * np.pi**2 * ((8 * along) ** 2 + (1.0 * across) ** 2))
-    cells = np.exp(-2 * np.pi**2 * 1.2**2 * (x**2 + y**2))
-    parts = []
-    for shape in (fibres, cells):
-        part = fft.ifft2(fft.fft2(rng.normal(size=(PERIOD, PERIOD))) * shape).real
-        parts.append(part / part.std())
-    return (0.8 * parts[0] + 0.6 * parts[1]).astype(np.float32)
+    texture = np.zeros((PERIOD, PERIOD))
+    for width in WIDTHS_PX:
+        for share, length in ((0.8, 8 * width), (0.6, width)):
+            exponent = (length * along) ** 2 + (width * across) ** 2
+            shape = np.exp(-2 * np.pi**2 * exponent)
+            part = fft.ifft2(fft.fft2(rng.normal(size=(PERIOD, PERIOD))) * shape).real
+            texture += share * part / part.std()
+    return (texture / np.sqrt(len(WIDTHS_PX))).astype(np.float32)
 
 
 def smooth_field(rng, shape, scale_px):
@@ -63,11 +80,13 @@ def smooth_field(rng, shape, scale_px):
 class Sample:
     """What lies under the microscope, looked at through a window at a time."""
 
-    def __init__(self, shape, rng):
+    def __init__(self, shape, rng, contrast, background):
+        self.background = background
         self.textures = [oriented_texture(rng, angle) for angle in (10, 55, 100, 145)]
         self.regions, self.contrast, self.tissue = (
             smooth_field(rng, shape, scale) for scale in (300, 200, 350)
         )
+        self.contrast = contrast[0] + (contrast[1] - contrast[0]) * self.contrast
 
     def window(self, y, x, size):
         """Return intensity and tissue (size, size) from a whole pixel on."""
@@ -77,8 +96,8 @@ class Sample:
         texture = sum(
             np.maximum(1 - np.abs(place - k), 0) * t[wrap] for k, t in enumerate(self.textures)
         )
-        tissue = np.clip((self.tissue[where] - 0.25) * 40 + 0.5, 0, 1)
-        bright = 10 ** (TISSUE_DB / 10) * np.exp((0.1 + 0.2 * self.contrast[where]) * texture)
+        tissue = np.clip((self.tissue[where] - self.background) * 40 + 0.5, 0, 1)
+        bright = 10 ** (TISSUE_DB / 10) * np.exp(self.contrast[where] * texture)
         return 1 + tissue * bright, tissue
 
 
@@ -134,7 +153,7 @@ def speckle(rng, size):
     return np.exp(np.float32(0.246) * rng.standard_normal((size, size), np.float32))
 
 
-def simulate(path, name, seed):
+def simulate(path, name, seed, kind=NORMAL):
     """Write the tiles of a grid; return true positions, and which tiles are judged."""
     n_x, n_y, size = GRIDS[name]
     rng = np.random.default_rng([seed, size, n_x])
@@ -143,7 +162,7 @@ def simulate(path, name, seed):
     truth = true_positions(places, step_px, rng)
     truth += MARGIN - truth.min(axis=0)
     x, y = (np.ceil(truth.max(axis=0)) + size + MARGIN).astype(int)
-    sample = Sample((int(y), int(x)), rng)
+    sample = Sample((int(y), int(x)), rng, **kind)
     present = np.sort(rng.permutation(len(places))[: round(0.95 * len(places))])
     off = np.linspace(-1, 1, size, dtype=np.float32)
     shade = 1 - 0.25 * (off[:, None] ** 2 + off**2) / 2
@@ -212,34 +231,51 @@ def report(name, runs, methods):
         )
 
 
-def measure(name, seed, methods, python, folder):
-    """Run all methods on one grid."""
-    grid = Path(folder) / f"{name}-{seed}.npz"
-    truth, judged = simulate(grid, name, seed)
-    records = {}
-    for method in methods:
-        record = run(method, sys.executable if method == "octflow" else python, grid)
-        if "absent" not in record:
-            record["rmse"], record["worst"] = error_px(record["positions_px"], truth, judged)
-        records[method] = record
-    grid.unlink()
-    return records
+class Bench:
+    """What is measured, and where results of peers are kept."""
+
+    def __init__(self, options, folder):
+        self.python, self.kind = options.peers_python, HARD if options.hard else NORMAL
+        self.folder, self.keep = Path(folder), options.keep and Path(options.keep)
+        self.label = "-hard" if options.hard else ""
+
+    def measure(self, name, seed, methods):
+        """Run all methods on one grid; return their records."""
+        grid = self.folder / f"{name}-{seed}.npz"
+        truth, judged = simulate(grid, name, seed, self.kind)
+        records = {}
+        for method in methods:
+            kept = self.keep and self.keep / f"{name}-{seed}{self.label}-{method}.json"
+            if kept and kept.exists() and method != "octflow":
+                records[method] = json.loads(kept.read_text())
+                continue
+            record = run(method, sys.executable if method == "octflow" else self.python, grid)
+            if "absent" not in record:
+                record["rmse"], record["worst"] = error_px(record["positions_px"], truth, judged)
+            records[method] = record
+            if kept:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_text(json.dumps(record))
+        grid.unlink()
+        return records
 
 
 def main():
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--grids", default=",".join(GRIDS), help="among " + ", ".join(GRIDS))
-    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--seeds", default="10,11,12")
     parser.add_argument("--peers", default=",".join(PEERS), help="empty for none")
     parser.add_argument("--peers-python", default=sys.executable, help="has the peers installed")
+    parser.add_argument("--hard", action="store_true", help="less contrast, more background")
+    parser.add_argument("--keep", help="folder of the results of peers")
     options = parser.parse_args()
     methods = ["octflow", *filter(None, options.peers.split(","))]
     seeds = [int(seed) for seed in options.seeds.split(",")]
     with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(options, folder)
         for name in options.grids.split(","):
-            runs = [measure(name, s, methods, options.peers_python, folder) for s in seeds]
-            report(name, runs, methods)
+            report(name, [bench.measure(name, seed, methods) for seed in seeds], methods)
 
 
 if __name__ == "__main__":

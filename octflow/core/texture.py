@@ -1,10 +1,12 @@
 """The texture of a picture: what two pictures of the same thing share, brought to one strength."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from octflow.core.smooth import Picture, gaussian, running_mean
 
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
@@ -19,7 +21,7 @@ _ROUNDING = 1e-5
 """Precision of a picture, as a fraction of its largest value."""
 
 
-def textured(picture: Floats, band_px: tuple[float, float] = BAND_PX) -> Floats:
+def textured(picture: Floats, band_px: tuple[float, float] = BAND_PX, step_px: int = 1) -> Picture:
     """Keep the texture: stripes, shading and pixel noise are taken out, contrast is evened.
 
     Without the evening a single strong edge, such as the rim of the tissue, outweighs all speckle,
@@ -31,30 +33,49 @@ def textured(picture: Floats, band_px: tuple[float, float] = BAND_PX) -> Floats:
         NaN where there is no value.
     band_px : (2,) floats
         Gaussian sigmas of the fine and of the coarse smoothing that are subtracted.
+    step_px : int
+        Every how manieth pixel is kept, from the first on: what is smooth needs no more.
 
     Returns
     -------
-    texture : (Y, X) float32 array
+    texture : (Y / step, X / step) float32 array
         Zero where there is no value.
     """
     valid = np.isfinite(picture)
-    if (inner := full_rectangle(valid)) is not None and valid[inner].size < valid.size:
-        texture = np.zeros(picture.shape, np.float32)
-        texture[inner] = textured(picture[inner], band_px)
-        return texture
-    texture = np.where(valid, picture, np.float32(0)).astype(np.float32)
-    # Scan stripes lie alike in neighbouring tiles and would pull every shift to zero.
-    for axis in (0, 1):
-        count = np.maximum(valid.sum(axis, keepdims=True), 1)
-        texture -= np.where(valid, texture.sum(axis, keepdims=True) / count, 0)
-    fine, coarse = (_smoothed(texture, valid, sigma) for sigma in band_px)
-    texture = np.where(valid, fine - coarse, np.float32(0))
+    if valid.all():
+        return _textured(np.ascontiguousarray(picture, np.float32), None, band_px, step_px)
+    if (inner := full_rectangle(valid)) is None:
+        values = np.where(valid, picture, 0).astype(np.float32)
+        return _textured(values, valid, band_px, step_px)
+    texture = np.zeros(valid[::step_px, ::step_px].shape, np.float32)
+    y, x = (-(-side.start // step_px) for side in inner)
+    full = picture[y * step_px : inner[0].stop, x * step_px : inner[1].stop]
+    part = textured(full, band_px, step_px)
+    texture[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return texture
+
+
+def _textured(
+    values: Picture, known: Bools | None, band_px: tuple[float, float], step_px: int
+) -> Picture:
+    """Return the texture of values where they are known, of all of them if `known` is None."""
+    flat = _without_stripes(values, known)
+    texture = _smoothed(flat, known, partial(gaussian, sigma_px=band_px[0], step_px=step_px))
+    known = None if known is None else known[::step_px, ::step_px]
+    # The coarse smoothing is that of what is smoothed already.
+    rest_px = np.sqrt(band_px[1] ** 2 - band_px[0] ** 2) / step_px
+    texture -= _smoothed(texture, known, partial(gaussian, sigma_px=rest_px))
+    if known is not None:
+        texture *= known
     power = texture**2
-    local = _smoothed(power, valid, _EVEN_REACH * band_px[1], _box_filter)
-    local += np.float32(_EVEN_FLOOR * power.sum() / max(valid.sum(), 1))
+    reach_px = _EVEN_REACH * band_px[1] / step_px
+    level = _smoothed(power, known, partial(_twice_averaged, sigma_px=reach_px))
     # What is weaker than the rounding of the picture itself is not texture.
-    rounding = _ROUNDING * float(np.nanmax(np.abs(picture), initial=1)) if valid.any() else 1.0
-    return np.asarray(texture / np.sqrt(local + np.float32(rounding**2)), np.float32)
+    rounding = _ROUNDING * max(float(np.abs(values).max(initial=0)), 1.0)
+    count = power.size if known is None else max(int(known.sum()), 1)
+    level += np.float32(_EVEN_FLOOR * float(power.sum()) / count + rounding**2)
+    texture /= np.sqrt(level, out=level)
+    return texture
 
 
 def full_rectangle(valid: Bools) -> tuple[slice, slice] | None:
@@ -70,6 +91,8 @@ def full_rectangle(valid: Bools) -> tuple[slice, slice] | None:
     >>> full_rectangle(np.array([[False, True], [False, True]]))
     (slice(0, 2, None), slice(1, 2, None))
     """
+    if valid.size and valid.all():
+        return slice(0, valid.shape[0]), slice(0, valid.shape[1])
     y, x = np.flatnonzero(valid.any(1)), np.flatnonzero(valid.any(0))
     if y.size == 0:
         return None
@@ -77,26 +100,29 @@ def full_rectangle(valid: Bools) -> tuple[slice, slice] | None:
     return inner if valid[inner].all() else None
 
 
-def _gaussian_filter(picture: Floats, sigma_px: float) -> Floats:
-    return ndimage.gaussian_filter(picture, sigma_px, mode="nearest")
+def _without_stripes(values: Picture, known: Bools | None) -> Picture:
+    """Subtract the mean of every line: neighbouring tiles share scan stripes, at shift zero."""
+    for axis in (0, 1):
+        if known is None:
+            values = values - values.mean(axis, keepdims=True)
+        else:
+            count = np.maximum(known.sum(axis, keepdims=True, dtype=np.float32), 1)
+            values = (values - values.sum(axis, keepdims=True) / count) * known
+    return values
 
 
-def _box_filter(picture: Floats, sigma_px: float) -> Floats:
+def _twice_averaged(picture: Picture, sigma_px: float) -> Picture:
     """Two running means: nearly a Gaussian, at a cost that does not grow with its width."""
-    size = 2 * round((np.sqrt(6 * sigma_px**2 + 1) - 1) / 2) + 1
-    once = ndimage.uniform_filter(picture, size, mode="nearest")
-    return ndimage.uniform_filter(once, size, mode="nearest")
+    reach = round((np.sqrt(6 * sigma_px**2 + 1) - 1) / 2)
+    return running_mean(running_mean(picture, reach), reach)
 
 
 def _smoothed(
-    texture: Floats,
-    valid: Bools,
-    sigma_px: float,
-    smooth: Callable[[Floats, float], Floats] = _gaussian_filter,
-) -> Floats:
-    """Mean, by a smoothing filter, over what is there."""
-    mean = smooth(texture, sigma_px)
-    if valid.all():
-        return mean
-    share = smooth(valid.astype(np.float32), sigma_px)
-    return mean / np.maximum(share, 1e-3)
+    picture: Picture, known: Bools | None, smooth: Callable[[Picture], Picture]
+) -> Picture:
+    """Mean, by a smoothing filter, over what is there: over all if `known` is None."""
+    if known is None:
+        return smooth(picture)
+    mean = smooth(picture * known)
+    mean /= np.maximum(smooth(known.astype(np.float32)), np.float32(1e-3))
+    return mean

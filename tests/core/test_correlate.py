@@ -37,6 +37,38 @@ def test_fractional_shift_is_found_with_its_sign(y, x):
     assert found.confidence > 6
 
 
+@pytest.mark.parametrize("corner", [(0, 0), (11, 0), (0, 17)])
+def test_pictures_cut_elsewhere_are_compared_around_the_shift_expected(corner):
+    first, second = pair(1, 2.3, -1.6)
+    i, j = corner
+    found = match(first[i:, j:], second, search_px=5, around_px=(j, i))
+    assert (found.shift_y_px, found.shift_x_px) == pytest.approx((2.3 + i, -1.6 + j), abs=0.06)
+
+
+@pytest.mark.parametrize(("y", "x"), SHIFTS)
+@pytest.mark.parametrize("around", [(0, 0), (1, -2)])
+def test_every_other_pixel_of_smooth_texture_tells_the_shift(y, x, around):
+    first, second = (ndimage.gaussian_filter(p, 1.5) for p in pair(1, y, x, shape=(71, 58)))
+    options = {"search_px": 11, "around_px": around, "band_px": (1.0, 3.0)}
+    found = match(first, second, **options, step_px=2)
+    every = match(first, second, **options)
+    assert (found.shift_y_px, found.shift_x_px) == pytest.approx((y, x), abs=0.15)
+    assert found.confidence == pytest.approx(every.confidence, rel=0.2)
+    assert found.precision[:2] == pytest.approx(every.precision[:2], rel=0.4)
+
+
+@pytest.mark.parametrize("rim", [(3, 4), (4, 5)])
+def test_empty_rim_does_not_move_the_pixels_that_are_kept(rim):
+    picture = pair(2, 0, 0)[0]
+    inner = np.s_[rim[0] :, rim[1] :]
+    cut = np.full_like(picture, np.nan)
+    cut[inner] = picture[inner]
+    kept = textured(cut, (1.0, 3.0), 2)
+    whole = textured(picture, (1.0, 3.0), 2)
+    assert kept.shape == whole.shape == (32, 20)
+    assert np.corrcoef(kept[10:, 10:].ravel(), whole[10:, 10:].ravel())[0, 1] > 0.95
+
+
 def test_errors_have_no_bias_and_the_size_the_precision_says():
     errors, bounds = [], []
     for seed in range(40):

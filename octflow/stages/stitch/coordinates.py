@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
+from math import log
 
 from octflow.core.mosaic import Along, Grid, neighbours
 from octflow.core.texture import BAND_PX, Floats
@@ -76,13 +77,18 @@ def find_links(
     search_px, min_confidence, mask_threshold_db
         See `find_link`.
     """
+    pairs = [pair for pair in neighbours(grid) if pair[0] in tiles and pair[1] in tiles]
+
+    @lru_cache(2 * _reach(pairs) + 2)
+    def maps(tile: int) -> Floats:
+        return _channels(tiles[tile])
 
     @cache
     def link(pair: Pair, band_px: Band) -> Link | None:
         return find_link(
             pair,
-            _channels(tiles[pair[0]]),
-            _channels(tiles[pair[1]]),
+            maps(pair[0]),
+            maps(pair[1]),
             step_px=step_px[0] if pair[2] == "x" else step_px[1],
             search_px=search_px,
             min_confidence=min_confidence,
@@ -90,7 +96,6 @@ def find_links(
             band_px=band_px,
         )
 
-    pairs = [pair for pair in neighbours(grid) if pair[0] in tiles and pair[1] in tiles]
     band_px = _best_band(pairs, link)
     return [found for pair in pairs if (found := link(pair, band_px)) is not None]
 
@@ -120,19 +125,18 @@ def renumbered(links: Sequence[Link], grid: Grid, template: Grid) -> list[Link]:
 
 
 def _best_band(pairs: Sequence[Pair], link: Callable[[Pair, Band], Link | None]) -> Band:
-    """Return the band in which the weaker of some links have most confidence."""
+    """Return the band in which some links have most confidence, by their geometric mean."""
     samples: list[list[float]] = []
     wanted = min(max(len(pairs) // 16, _SAMPLE[0]), _SAMPLE[1])
     for pair in _spread(pairs):
         first = link(pair, _BANDS_PX[0])
         if first is not None and first.verdict == "background":
             continue
-        others = (link(pair, band) for band in _BANDS_PX[1:])
-        samples.append([found.confidence if found else 0.0 for found in (first, *others)])
+        measured = [first, *(link(pair, band) for band in _BANDS_PX[1:])]
+        samples.append([log(max(k.confidence, 1.0)) if k else 0.0 for k in measured])
         if len(samples) == wanted:
             break
-    # The weaker links are those that need the better texture.
-    scores = [sorted(column)[len(column) // 4] for column in zip(*samples, strict=True)] or [0.0]
+    scores = [sum(column) for column in zip(*samples, strict=True)] or [0.0]
     return _BANDS_PX[scores.index(max(scores))]
 
 
@@ -141,6 +145,12 @@ def _spread(pairs: Sequence[Pair]) -> list[Pair]:
     golden = (5**0.5 - 1) / 2
     order = sorted(range(len(pairs)), key=lambda i: (i * golden) % 1)
     return [pairs[i] for i in order]
+
+
+def _reach(pairs: Sequence[Pair]) -> int:
+    """Tiles from one of a pair to the other, at most: so long a tile that is read is kept."""
+    ranks = {tile: i for i, tile in enumerate(sorted({t for pair in pairs for t in pair[:2]}))}
+    return max((abs(ranks[second] - ranks[first]) for first, second, _ in pairs), default=0)
 
 
 def _channels(maps: Floats) -> Floats:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from octflow.core.correlate import match
 from octflow.core.mosaic import Along
@@ -74,11 +73,16 @@ def find_link(
     if not _is_tissue(first[0], second[0], nominal, mask_threshold_db):
         return Link(*pair, (0.0, 0.0), 0.0, 0.0, (0.0, 0.0, 0.0), "background")
     search_px = max(1, min(search_px, min(first.shape[1:]) // 4))
-    frames = _common_frame(first, second, nominal, search_px)
-    found = match(*frames, search_px=search_px, band_px=band_px)
+    x, y = (max(step - search_px, 0) for step in nominal)
+    # What of the tiles can overlap within the search range.
+    strips = first[:, y:, x:], second[:, : first.shape[1] - y, : first.shape[2] - x]
+    around = (x - nominal[0], y - nominal[1])
+    # From a sigma of 1 px on every other pixel tells as much.
+    step_px = 2 if band_px[0] >= 1 else 1
+    found = match(*strips, search_px=search_px, around_px=around, band_px=band_px, step_px=step_px)
     if found is None:
         return None
-    offset = (nominal[0] - found.shift_x_px, nominal[1] - found.shift_y_px)
+    offset = (x - found.shift_x_px, y - found.shift_y_px)
     trusted = found.confidence >= min_confidence and min(found.precision[:2]) > 0
     return Link(
         *pair,
@@ -90,35 +94,18 @@ def find_link(
     )
 
 
-def _overlap(size: int, offset: int) -> slice:
-    """Where a picture and its copy moved by `offset` overlap, in pixels of the first."""
-    return slice(max(0, offset), min(size, size + offset))
-
-
 def _is_tissue(
     first: Floats, second: Floats, nominal: tuple[int, int], threshold_db: float
 ) -> bool:
-    (n_y, n_x), (x, y) = first.shape, nominal
-    parts = first[_overlap(n_y, y), _overlap(n_x, x)], second[_overlap(n_y, -y), _overlap(n_x, -x)]
-    levels = [part[np.isfinite(part)] for part in parts]
-    return all(level.size and level.mean() >= threshold_db for level in levels)
+    x, y = nominal
+    overlaps = first[y:, x:], second[: first.shape[0] - y, : first.shape[1] - x]
+    return all(_mean(overlap) >= threshold_db for overlap in overlaps)
 
 
-def _common_frame(
-    first: Floats, second: Floats, nominal: tuple[int, int], search_px: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Put what can overlap within the search range into one frame, NaN where a tile ends."""
-    n_c, n_y, n_x = first.shape
-    spans = []
-    for size, offset in ((n_y, nominal[1]), (n_x, nominal[0])):
-        start = max(offset - search_px, min(0, offset))
-        spans.append((start, min(size + search_px, max(size, size + offset))))
-    (y0, y1), (x0, x1) = spans
-    frames = []
-    for picture, (at_y, at_x) in ((first, (0, 0)), (second, (nominal[1], nominal[0]))):
-        frame = np.full((n_c, y1 - y0, x1 - x0), np.nan, np.float32)
-        top, left = max(at_y, y0), max(at_x, x0)
-        part = picture[:, top - at_y : y1 - at_y, left - at_x : x1 - at_x]
-        frame[:, top - y0 : top - y0 + part.shape[1], left - x0 : left - x0 + part.shape[2]] = part
-        frames.append(frame)
-    return frames[0], frames[1]
+def _mean(picture: Floats) -> float:
+    """Mean over what is there, NaN where nothing is."""
+    mean = float(picture.mean()) if picture.size else np.nan
+    if not np.isnan(mean):
+        return mean
+    there = picture[np.isfinite(picture)]
+    return float(there.mean()) if there.size else np.nan

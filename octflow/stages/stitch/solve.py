@@ -5,21 +5,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.linalg import spsolve
 
 from octflow.core.errors import EstimateError
 from octflow.core.mosaic import Along, Grid, neighbours
 from octflow.stages.stitch.links import Link
+from octflow.stages.stitch.offsets import solve_offsets
 
 Offsets = NDArray[np.float64]
 
 _FLOOR_PX = 0.05
 """Standard deviation that no link undercuts: interpolation, distortion of the scan."""
-_OPTIMISM = 1.0
-"""Measured variance of shifts over their Cramer-Rao bound: neighbouring pixels share noise."""
 _PLAUSIBLE = 4.2
 """Confidence from which a link counts that agrees with the typical step of the stage."""
+_LOOSE = 4.0
+"""Times the spread of its steps by which the stage may be off: neighbouring steps err alike."""
 _MIN_STEP_PX = 0.5
 """Standard deviation of the steps of the stage that is assumed at least."""
 _GEOMETRIC = (8.0, 4.0, 2.0, 1.5, *[1.0] * 12)
@@ -76,26 +75,30 @@ def solve_positions(
         raise EstimateError(
             f"tile coordinates: found no trusted link among {len(links)}, expected at least one"
         )
-    index = {tile: i for i, tile in enumerate(sorted(grid))}
+    index = _index(grid)
     steps = _typical_steps(grid, trusted, nominal_step_px)
     links = [_reconsidered(link, grid, steps) for link in links]
     trusted = _trusted(links)
-    prior = _system(index, neighbours(grid))
-    offsets = np.array([steps.at(grid, pair) for pair in neighbours(grid)]).reshape(-1, 2)
-    spread = np.array([steps.spread_px[along] for _, _, along in neighbours(grid)])
+    stage = neighbours(grid)
+    usual = np.array([steps.at(grid, pair) for pair in stage]).reshape(-1, 2)
+    spread = np.array([steps.spread_px[along] for _, _, along in stage])
+    weak = np.eye(2) / (_LOOSE * spread.reshape(-1, 1, 1)) ** 2
+    pairs = [(link.first, link.second, link.along) for link in trusted]
+    expected = np.array([steps.at(grid, pair) for pair in pairs]).reshape(-1, 2)
     measured = np.array([link.offset_px for link in trusted]).reshape(-1, 2)
-    precision = np.array([_precision(link) for link in trusted]).reshape(-1, 2, 2)
-    matrix = _system(index, [(link.first, link.second, link.along) for link in trusted])
-    expected = np.array([steps.at(grid, (k.first, k.second, k.along)) for k in trusted])
-    weight = _first_weights(measured, expected.reshape(-1, 2), steps, trusted)
+    precision = _precisions(trusted)
+    weight = _first_weights(measured, expected, steps, trusted)
+    ends = _ends(index, pairs)
+    every = np.vstack([ends, _ends(index, stage)]), np.vstack([measured, usual])
     positions = np.zeros((len(index), 2))
     for scale in _GEOMETRIC:
-        weighted = precision * weight[:, None, None]
+        weighted = np.vstack([precision * weight[:, None, None], weak])
         before = positions
-        positions = _least_squares(matrix, weighted, measured, (prior, offsets, spread))
+        positions = solve_offsets(*every, weighted, len(index))
         if scale == _GEOMETRIC[-1] and np.abs(positions - before).max() < _SETTLED_PX:
             break
-        weight = _robust_weights(measured - matrix @ positions, precision, scale)
+        residuals = measured - (positions[ends[:, 1]] - positions[ends[:, 0]])
+        weight = _robust_weights(residuals, precision, scale)
     return _solution(positions, index, links, weight)
 
 
@@ -155,18 +158,24 @@ def _median(offsets: Sequence[tuple[float, float]], fallback: Offsets) -> Offset
     return np.array([x, y])
 
 
-def _system(index: Mapping[int, int], pairs: Sequence[tuple[int, int, Along]]) -> sparse.csr_array:
-    """Matrix that takes positions to the offsets of pairs."""
-    n = len(pairs)
-    tiles = [index[t] for first, second, _ in pairs for t in (first, second)]
-    signs = np.tile([-1.0, 1.0], n)
-    return sparse.csr_array((signs, (np.repeat(np.arange(n), 2), tiles)), shape=(n, len(index)))
+def _index(grid: Grid) -> dict[int, int]:
+    """Give the tiles numbers, line by line along the shorter axis, so that neighbours lie near."""
+    size_x, size_y = (len({place[axis] for place in grid.values()}) for axis in (0, 1))
+    order = sorted(grid, key=lambda tile: grid[tile] if size_x >= size_y else grid[tile][::-1])
+    return {tile: i for i, tile in enumerate(order)}
 
 
-def _precision(link: Link) -> Offsets:
-    xx, yy, xy = link.precision
-    covariance = _OPTIMISM * np.linalg.pinv(np.array([[xx, xy], [xy, yy]]))
-    return np.asarray(np.linalg.inv(covariance + _FLOOR_PX**2 * np.eye(2)), np.float64)
+def _ends(index: Mapping[int, int], pairs: Sequence[tuple[int, int, Along]]) -> NDArray[np.intp]:
+    """Return the indices (N, 2) of the tiles of pairs."""
+    ends = [(index[first], index[second]) for first, second, _ in pairs]
+    return np.array(ends, np.intp).reshape(-1, 2)
+
+
+def _precisions(links: Sequence[Link]) -> Offsets:
+    """Inverse covariances (N, 2, 2), where no covariance is below the floor."""
+    bound = np.array([link.precision for link in links]).reshape(-1, 3)[:, [0, 2, 2, 1]]
+    bound = bound.reshape(-1, 2, 2)
+    return np.linalg.solve(np.eye(2) + _FLOOR_PX**2 * bound, bound)
 
 
 def _first_weights(
@@ -176,30 +185,6 @@ def _first_weights(
     allowed = np.array([3 * steps.spread_px[link.along] + 2 for link in trusted])
     squared = ((measured - expected) ** 2).sum(axis=1) / np.maximum(allowed**2, 1)
     return 1 / (1 + squared) ** 2
-
-
-def _least_squares(
-    matrix: sparse.csr_array,
-    precision: Offsets,
-    measured: Offsets,
-    prior: tuple[sparse.csr_array, Offsets, Offsets],
-) -> Offsets:
-    """Solve the normal equations of both axes together."""
-    prior_matrix, prior_offsets, spread = prior
-    n = matrix.shape[1]
-    pull = prior_matrix.T @ sparse.diags_array(1 / spread**2)
-    # The common position is free: a trace of a pull to zero fixes it.
-    held = pull @ prior_matrix + 1e-9 * sparse.eye_array(n)
-    blocks: list[list[sparse.csr_array]] = [[], []]
-    right = np.zeros((2, n))
-    for i in range(2):
-        for j in range(2):
-            block = matrix.T @ sparse.diags_array(precision[:, i, j]) @ matrix
-            right[i] += matrix.T @ (precision[:, i, j] * measured[:, j])
-            blocks[i].append(block + held if i == j else block)
-        right[i] += pull @ prior_offsets[:, i]
-    normal = sparse.block_array(blocks, format="csc")
-    return spsolve(normal, right.ravel()).reshape(2, n).T
 
 
 def _robust_weights(residuals: Offsets, precision: Offsets, scale: float) -> Offsets:

@@ -40,6 +40,24 @@ def test_positions_are_found_to_a_tenth_of_a_pixel(cut_scan, position_errors, ca
     assert solution.residual_rms_px < 0.1
 
 
+def test_links_are_as_good_as_their_precision_says(cut_scan):
+    scan = cut_scan(grid_size=(6, 5), noise_db=2.0)
+    squared = []
+    for link in found_positions(scan).links:
+        error = np.subtract(link.offset_px, scan.positions[link.second])
+        error += scan.positions[link.first]
+        xx, yy, xy = link.precision
+        squared.append(xx * error[0] ** 2 + 2 * xy * error[0] * error[1] + yy * error[1] ** 2)
+    assert 0.3 < np.median(squared) / (2 * np.log(2)) < 3
+
+
+def test_tiles_of_noise_have_no_trusted_link(cut_scan):
+    scan = cut_scan(grid_size=(6, 5), background=range(2, 31))
+    scan.tiles.update({t: tile + 20 for t, tile in scan.tiles.items() if t > 1})
+    with pytest.raises(EstimateError, match="found no trusted link among"):
+        found_positions(scan)
+
+
 def test_smallest_position_is_zero(cut_scan):
     positions = np.array(list(found_positions(cut_scan()).positions_px.values()))
     np.testing.assert_array_equal(positions.min(axis=0), 0)
@@ -134,6 +152,36 @@ def test_coarse_texture_serves_where_tiles_share_no_speckle(position_errors):
     options = {"search_px": 12, "min_confidence": 6, "mask_threshold_db": 60}
     solution = find_positions(tiles, grid, step_px=(100, 100), **options)
     assert rms(position_errors(solution.positions_px, positions, grid)) < 0.1
+
+
+class Counted(dict):
+    """Tiles that count how often each is read."""
+
+    def __init__(self, tiles):
+        super().__init__(tiles)
+        self.reads = Counter()
+
+    def __getitem__(self, tile):
+        self.reads[tile] += 1
+        return super().__getitem__(tile)
+
+
+def test_tiles_are_read_once_besides_those_that_choose_the_texture(cut_scan):
+    scan = cut_scan(grid_size=(12, 3))
+    tiles = Counted(scan.tiles)
+    options = {"search_px": 8, "min_confidence": 6, "mask_threshold_db": 60}
+    find_positions(tiles, scan.grid, step_px=scan.step_px, **options)
+    sample = 2 * 6
+    assert set(tiles.reads) == set(scan.grid)
+    assert tiles.reads.total() <= len(scan.grid) + sample
+
+
+def test_empty_rim_of_a_tile_is_left_out(cut_scan, position_errors):
+    scan = cut_scan()
+    scan.tiles[5][:, :4] = np.nan
+    scan.tiles[8][-5:, 20:] = np.nan
+    errors = position_errors(found_positions(scan).positions_px, scan.positions, scan.tissue)
+    assert rms(errors) < 0.1
 
 
 def test_no_trusted_link_is_an_error():
