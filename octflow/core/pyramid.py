@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from octflow.core.doubling import axis_of, doubled_of
+from octflow.core.circle import doubled_vector, half_angle_deg
 
 Volume = NDArray[np.float32]
 Line = NDArray[np.float32]
@@ -107,7 +107,7 @@ def _average_axial(axis_deg: Volume, half: Volume) -> None:
 def _add_line_axial(line: Line, vector: Map, count: Line) -> None:
     for x in range(line.size):
         there = np.isfinite(line[x])
-        cos_2a, sin_2a = doubled_of(line[x])
+        cos_2a, sin_2a = doubled_vector(line[x])
         vector[np.uintp(0), x] += cos_2a if there else np.float32(0)
         vector[np.uintp(1), x] += sin_2a if there else np.float32(0)
         count[x] += np.float32(1) if there else np.float32(0)
@@ -119,4 +119,4 @@ def _add_pairs_axial(vector: Map, count: Line, half: Line) -> None:
         cos_2a = vector[0, 2 * x] + vector[0, 2 * x + 1]
         sin_2a = vector[1, 2 * x] + vector[1, 2 * x + 1]
         there = count[2 * x] + count[2 * x + 1] > 0
-        half[x] = axis_of(cos_2a, sin_2a) if there else np.float32(np.nan)
+        half[x] = half_angle_deg(cos_2a, sin_2a) if there else np.float32(np.nan)

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from octflow.core.doubling import axis_of, doubled_of
+from octflow.core.circle import doubled_vector, half_angle_deg
 from octflow.core.scaled import Scaled
 
 Volume = NDArray[np.float32]
@@ -151,7 +151,7 @@ def undouble(sums: Sums, axis_deg: Volume) -> None:
         row_z, row_y = np.uintp(z), np.uintp(y)
         for x in range(np.uintp(axis_deg.shape[2])):
             cos_2a = sums[np.uintp(0), row_z, row_y, x]
-            axis = axis_of(cos_2a, sums[np.uintp(1), row_z, row_y, x])
+            axis = half_angle_deg(cos_2a, sums[np.uintp(1), row_z, row_y, x])
             axis_deg[row_z, row_y, x] = axis if np.isfinite(cos_2a) else _NAN
 
 
@@ -215,7 +215,7 @@ def _doubled(part: Part, z: int, cosines: Map, sines: Map) -> None:
             depth = np.uintp(i if here else 0)
             for x in range(np.uintp(start), np.uintp(end)):
                 value = np.float32(stored[depth, tile_y, first_x + x]) * slope + intercept
-                cosines[y, x], sines[y, x] = doubled_of(value + lost)
+                cosines[y, x], sines[y, x] = doubled_vector(value + lost)
             start = end
 
 
