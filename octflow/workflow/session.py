@@ -1,9 +1,7 @@
 """What the rules may ask: settings, versions, wildcard values, targets."""
 
 import importlib
-import json
 import logging
-import os
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -11,30 +9,17 @@ from typing import Any, Protocol
 
 from octflow.core.errors import SettingsError
 from octflow.core.experiment import Illumination
-from octflow.core.layout import ARCHIVED, flag
+from octflow.core.layout import ARCHIVED
 from octflow.core.record import Unit
-from octflow.io.digest import fast_id
-from octflow.workflow import memory
+from octflow.workflow import decisive, memory
 from octflow.workflow.alive import join_runs
 from octflow.workflow.config import Config, read_config
 from octflow.workflow.reach import within_reach
 from octflow.workflow.reading import reader_of, reader_of_batch
 from octflow.workflow.ready import Ready
+from octflow.workflow.remarks import remarks_of
 
 log = logging.getLogger("octflow")
-
-_REFINEMENT: dict[str, Any] = {
-    **dict.fromkeys(("link_modalities", "search_px", "min_confidence", "refine_px"), True),
-    "gates": {"residual_rms_px", "trusted_links_fraction"},
-}
-"""Settings of the stage stitch that the coordinates of a mosaic depend on."""
-_COORDINATES: dict[str, Any] = {
-    **dict.fromkeys(("engine", "force_refresh_coordinates", "template_slices"), True),
-    **{name: what for name, what in _REFINEMENT.items() if name != "refine_px"},
-}
-"""Those that the coordinates of an illumination depend on."""
-_FIJI = {"fiji": True, "fiji_timeout_s": True}
-"""And, where Fiji is to find them, those too."""
 
 
 class Wildcards(Protocol):
@@ -75,26 +60,13 @@ class Session:
 
     @property
     def process_settings(self) -> dict[str, Any]:
-        """The section process; with the digest of the surface, where that is a map."""
-        plain = self.settings("process")
-        path = self.project / str(plain["surface"])
-        if path.suffix in {".nii", ".gz"} and path.exists():
-            plain["surface_id"] = fast_id(path)
-        return plain
+        """What decides the products of tiles."""
+        return decisive.process_settings(self.config, self.project)
 
     def coordinate_settings(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return what decides the coordinates of an illumination; with the digest of its file.
-
-        How mosaics are blended, and judged, is no part of it: all slices hang on the coordinates.
-        """
-        stitch, name = self.config.stitch, wildcards.illumination
-        wanted = _COORDINATES | (_FIJI if stitch.engine == "fiji" else {})
-        plain = stitch.model_dump(mode="json", include=wanted)
-        if path := stitch.coordinates.get(name):
-            plain["coordinates"] = {name: path}
-            if (self.project / path).exists():
-                plain["coordinates_ids"] = {name: fast_id(self.project / path)}
-        return plain
+        """Return what decides the coordinates of an illumination."""
+        name = wildcards.illumination
+        return decisive.coordinate_settings(self.config.stitch, self.project, name)
 
     @property
     def refines(self) -> bool:
@@ -104,7 +76,7 @@ class Session:
     @property
     def refine_settings(self) -> dict[str, Any]:
         """What decides how the coordinates of a mosaic are refined."""
-        return self.config.stitch.model_dump(mode="json", include=_REFINEMENT)
+        return decisive.refine_settings(self.config.stitch)
 
     @staticmethod
     def version(stage: str) -> int:
@@ -114,20 +86,8 @@ class Session:
 
     @cached_property
     def instrument(self) -> dict[str, Any]:
-        """The microscope; its files as seen from the project folder.
-
-        What preset and calibration say is in the values, what the dispersion file says in its
-        digest: another content is another param.
-        """
-        plain = self.config.instrument.plain()
-        for name in ("preset", "calibration_file", "dispersion_file"):
-            if plain[name]:
-                path = self.pipeline / plain[name]
-                # Relative, so that a project that is moved with the file is not made anew.
-                plain[name] = os.path.relpath(path, self.project)
-                if name == "dispersion_file":
-                    plain["dispersion_id"] = fast_id(path) if path.exists() else None
-        return plain
+        """The microscope; its files as seen from the project folder."""
+        return decisive.instrument(self.config.instrument, self.project, self.pipeline)
 
     @property
     def illuminations(self) -> list[dict[str, Any]]:
@@ -335,30 +295,8 @@ class Session:
             log.warning(line)
 
     def remarks(self) -> list[str]:
-        """Say what waits and what failed, one line each."""
-        lines = [f"left out: {line}" for line in self.left_out]
-        lines += [f"waiting: {waiting}" for waiting in self.ready.waiting]
-        lines += [
-            f"waiting: mosaic {mosaic}: its tile coordinates are found on mosaics {lacking} too, "
-            "which are not complete (stitch.template_slices)"
-            for mosaic, lacking in self.ready.without_coordinates.items()
-        ]
-        if not self.ready.raw_tiles:
-            kind = self.config.acquisition.format
-            lines.append(f"waiting: there is no {kind} tile in {self.ready.raw}")
-        for rule in ("convert_batch", "process_batch", "archive_batch"):
-            for mosaic, batch in self.ready.batches:
-                path = self.project / flag(rule, mosaic=mosaic, batch=batch)
-                lines += [f"{rule} mosaic {mosaic}: {line}" for line in _failures(path)]
-        return lines
-
-
-def _failures(path: Path) -> list[str]:
-    try:
-        tiles = json.loads(path.read_bytes())["tiles"] or {}
-    except (OSError, ValueError, KeyError):
-        return []
-    return [f"tile {f['tile']} failed: {f['reason']}" for f in tiles.get("failed", [])]
+        """Say what is left out, what waits and what failed, one line each."""
+        return [*(f"left out: {line}" for line in self.left_out), *remarks_of(self.ready)]
 
 
 def open_session(values: dict[str, Any], base: str | Path) -> Session:
