@@ -8,6 +8,7 @@ import zlib
 import neuroglancer
 import numpy as np
 import pytest
+import tensorstore
 from neuroglancer import server
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
@@ -15,7 +16,6 @@ from ome_zarr.reader import Reader
 from octflow.io.omezarr import Plan, read_volume
 from octflow.io.volume_writer import write_volume
 
-MILLIMETRES = ("millimeter",) * 3
 VALUES = np.random.default_rng(0).normal(60, 5, (20, 50, 141)).astype(np.float32)
 
 
@@ -102,19 +102,8 @@ def test_neuroglancer_serves_the_values(shown):
     np.testing.assert_array_equal(values, VALUES[3:9, 20:36, 100:141])
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_napari_ome_zarr_reads_values_scale_and_units(volume):
-    """Where it is installed: it brings all of napari."""
-    napari_ome_zarr = pytest.importorskip("napari_ome_zarr")
-    ((levels, layer, kind),) = napari_ome_zarr.napari_get_reader(str(volume))(str(volume))
-    assert (kind, layer["axis_labels"], layer["units"]) == ("image", tuple("zyx"), MILLIMETRES)
-    assert layer["scale"] == pytest.approx([0.0025, 0.02, 0.01])
-    np.testing.assert_array_equal(np.asarray(levels[0]), VALUES)
-
-
 def test_tensorstore_reads_the_values(volume):
-    """Where it is installed: a decoder of its own, in C++."""
-    tensorstore = pytest.importorskip("tensorstore")
+    """A decoder of its own, in C++."""
     driver = "zarr3" if (volume / "zarr.json").exists() else "zarr"
     source = {"driver": driver, "kvstore": {"driver": "file", "path": f"{volume}/0/"}}
     opened = tensorstore.open(source, open=True).result()
