@@ -86,7 +86,7 @@ rule stitch_share:
         grid=session.grid,
         instrument=session.instrument,
         modality="{modality}",
-        settings=session.volume_settings,
+        settings=session.settings("volume"),
         share=session.share_number,
         unit=session.unit,
         version=session.version("volume"),

@@ -34,4 +34,5 @@ def test_shares_give_the_bytes_of_one_job_and_one_job_has_no_shares(tmp_path):
     state = folder / "project" / "mosaic-001" / "state"
     shares = [read_record(path) for path in sorted(state.glob("*.O3D_share-*"))]
     assert [record.unit.share for record in shares] == [1, 2, 3]
+    assert min(record.qc["shards"] for record in shares) > 0
     assert list((folder / "project").rglob(".share-*")) == []
