@@ -187,7 +187,7 @@ def _rows_of(run: _Run, name: str) -> list[Row]:
         Row(
             f"focus plane, {name}",
             _focus_error(run, name),
-            0.25,
+            0.1,
             "px",
             "noise of the surface, tiles without tissue at their rim",
         ),
