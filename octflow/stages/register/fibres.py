@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.stages.register.axis3d import axis_and_birefringence, half_vectors
-from octflow.stages.register.views import solve_field
+from octflow.stages.register.axis3d import half_vectors
+from octflow.stages.register.uncertainty import Fibres, covariance, split
+from octflow.stages.register.views import choices, seen_by, solve_field
 from octflow.stages.register.warp import smooth_dyad, warp_axis, warp_scalar
 
 Floats = NDArray[np.floating]
@@ -45,7 +46,11 @@ class FibreField:
     misfit: Floats
     """(Y, X) root mean square of what the views contradict each other, in sqrt(birefringence)."""
     noise: float
-    """The same for the whole slice, robustly."""
+    """The same for the whole slice, robustly: standard deviation of what a view measures."""
+    uncertainty_deg: Floats
+    """(Y, X) root mean square error of the axis that this noise causes; NaN where not valid."""
+    inclination_uncertainty_deg: Floats
+    """(Y, X) the same of the inclination."""
 
 
 def warped_view(view: View, matrix: NDArray, shape: tuple[int, int], rotation_deg: float) -> View:
@@ -104,20 +109,26 @@ def fibre_field(views: Sequence[View], weights: Sequence[float]) -> FibreField:
     EstimateError
         The tilts are too much alike.
     """
+    tilts, valid = [v.tilt_deg for v in views], np.stack([v.valid for v in views])
     w, cost, noise = solve_field(
         np.stack([half_vectors(v.birefringence, v.axis_deg) for v in views]),
-        np.stack([v.valid for v in views]),
-        [v.tilt_deg for v in views],
+        valid,
+        tilts,
         weights=weights,
     )
-    axis, birefringence = axis_and_birefringence(w)
-    valid = birefringence > 0
+    fibres = Fibres.empty(cost.shape, cost.dtype)
+    for chosen in choices(tilts):
+        spread = covariance([tilts[i] for i in chosen], [weights[i] for i in chosen])
+        split(w, seen_by(valid, chosen), noise**2 * spread, fibres)
+    determined = np.isfinite(fibres.birefringence)
     return FibreField(
-        axis=axis,
-        birefringence=np.where(valid, birefringence, np.nan),
-        valid=valid,
-        misfit=np.where(valid, np.sqrt(cost), np.nan),
+        axis=w,
+        birefringence=fibres.birefringence,
+        valid=determined,
+        misfit=np.where(determined, np.sqrt(cost), np.nan),
         noise=noise,
+        uncertainty_deg=fibres.axis_deg,
+        inclination_uncertainty_deg=fibres.inclination_deg,
     )
 
 

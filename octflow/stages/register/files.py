@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from octflow.core.axial import wrap_axis
 from octflow.core.errors import DataError, EstimateError
@@ -181,7 +182,12 @@ def _qc(seen: list[View], placed: list[Placed], field: FibreField | None) -> Qc:
     if field is not None:
         qc["valid_fraction"] = float(field.valid.sum() / max(seen[0].valid.sum(), 1))
         qc["noise_root_dn"] = field.noise
+        qc["median_uncertainty_deg"] = _median(field.uncertainty_deg, field.valid)
     return qc
+
+
+def _median(image: NDArray, valid: NDArray[np.bool_]) -> float | None:
+    return float(np.median(image[valid])) if valid.any() else None
 
 
 def _warnings(

@@ -117,8 +117,8 @@ def solve_field(
     cost = np.zeros(valid.shape[1:], projections.dtype)
     noise: float | None = None
     weight = np.ones(len(tilt_deg)) if weights is None else np.asarray(weights, dtype=float)
-    for chosen in _subsets(tilt_deg):
-        here = np.all(valid == np.isin(np.arange(len(tilt_deg)), chosen)[:, None, None], axis=0)
+    for chosen in choices(tilt_deg):
+        here = seen_by(valid, chosen)
         if not here.any():
             continue
         seen = projections[list(chosen)][:, :, here]
@@ -129,6 +129,27 @@ def solve_field(
         solution = _solve(seen, tilts, share / share.mean(), noise=noise)
         w[:, here], cost[here] = solution[0], solution[1] / (2 * len(chosen) - 3)
     return w, cost, noise or 0.0
+
+
+def choices(tilt_deg: Sequence[float]) -> list[tuple[int, ...]]:
+    """List the choices of views that determine an axis, the largest first.
+
+    Examples
+    --------
+    >>> choices((0, -15, 1))
+    [(0, 1, 2), (0, 1), (1, 2)]
+    """
+    every = range(len(tilt_deg))
+    subsets = [c for n in range(len(tilt_deg), 1, -1) for c in combinations(every, n)]
+    return [c for c in subsets if tilt_span([tilt_deg[i] for i in c]) >= MIN_TILT_DEG]
+
+
+def seen_by(valid: NDArray[np.bool_], chosen: Sequence[int]) -> NDArray[np.bool_]:
+    """Return where (Y, X) just the chosen views (V, Y, X) are valid."""
+    here = np.ones(valid.shape[1:], bool)
+    for i, one in enumerate(valid):
+        here &= one if i in chosen else ~one
+    return here
 
 
 def _solve(
@@ -163,10 +184,3 @@ def _best(solutions: Iterable[tuple[Floats, Floats]], tolerance: float) -> tuple
         w, cost = np.where(better, other, w), np.where(better, its_cost, cost)
         length = np.minimum(length, its_length)
     return np.where(w[0] < 0, -w, w), cost
-
-
-def _subsets(tilt_deg: Sequence[float]) -> list[tuple[int, ...]]:
-    """List the choices of views that determine an axis, the largest first."""
-    every = range(len(tilt_deg))
-    choices = [c for n in range(len(tilt_deg), 1, -1) for c in combinations(every, n)]
-    return [c for c in choices if tilt_span([tilt_deg[i] for i in c]) >= MIN_TILT_DEG]
