@@ -110,26 +110,32 @@ def fibre_field(views: Sequence[View], weights: Sequence[float]) -> FibreField:
         The tilts are too much alike.
     """
     tilts, valid = [v.tilt_deg for v in views], np.stack([v.valid for v in views])
-    w, cost, noise = solve_field(
-        np.stack([half_vectors(v.birefringence, v.axis_deg) for v in views]),
-        valid,
-        tilts,
-        weights=weights,
-    )
+    w, cost, noise = solve_field(_projections(views), valid, tilts, weights=weights)
     fibres = Fibres.empty(cost.shape, cost.dtype)
     for chosen in choices(tilts):
         spread = covariance([tilts[i] for i in chosen], [weights[i] for i in chosen])
         split(w, seen_by(valid, chosen), noise**2 * spread, fibres)
     determined = np.isfinite(fibres.birefringence)
+    misfit = np.sqrt(cost, out=cost)
+    misfit[~determined] = np.nan
     return FibreField(
         axis=w,
         birefringence=fibres.birefringence,
         valid=determined,
-        misfit=np.where(determined, np.sqrt(cost), np.nan),
+        misfit=misfit,
         noise=noise,
         uncertainty_deg=fibres.axis_deg,
         inclination_uncertainty_deg=fibres.inclination_deg,
     )
+
+
+def _projections(views: Sequence[View]) -> Floats:
+    """Return p (V, 2, Y, X) of every view."""
+    maps = [v.birefringence for v in views] + [v.axis_deg for v in views]
+    p = np.empty((len(views), 2, *views[0].valid.shape), np.result_type(*maps, np.float32))
+    for view, one in zip(views, p, strict=True):
+        half_vectors(view.birefringence, view.axis_deg, out=one)
+    return p
 
 
 def seen_fraction(fixed: View, moving: View) -> float:
