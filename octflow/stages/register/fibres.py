@@ -46,7 +46,7 @@ class FibreField:
     misfit: Floats
     """(Y, X) root mean square of what the views contradict each other, in sqrt(birefringence)."""
     noise: float
-    """The same for the whole slice, robustly: standard deviation of what a view measures."""
+    """Standard deviation of what a view measures, for the whole slice: robustly, or as given."""
     uncertainty_deg: Floats
     """(Y, X) root mean square error of the axis that this noise causes; NaN where not valid."""
     inclination_uncertainty_deg: Floats
@@ -89,7 +89,9 @@ def smoothed_view(view: View, sigma_px: float) -> View:
     return replace(view, birefringence=birefringence, axis_deg=axis_deg)
 
 
-def fibre_field(views: Sequence[View], weights: Sequence[float]) -> FibreField:
+def fibre_field(
+    views: Sequence[View], weights: Sequence[float], *, noise: float | None = None
+) -> FibreField:
     """Solve for the 3-D axis wherever at least two views see tissue.
 
     Parameters
@@ -98,6 +100,8 @@ def fibre_field(views: Sequence[View], weights: Sequence[float]) -> FibreField:
         On the same pixels.
     weights : sequence of float
         Weight of each view.
+    noise : float, optional
+        Standard deviation of the components of p; estimated from the misfit where not given.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def fibre_field(views: Sequence[View], weights: Sequence[float]) -> FibreField:
         The tilts are too much alike.
     """
     tilts, valid = [v.tilt_deg for v in views], np.stack([v.valid for v in views])
-    w, cost, noise = solve_field(_projections(views), valid, tilts, weights=weights)
+    w, cost, noise = solve_field(_projections(views), valid, tilts, weights=weights, noise=noise)
     fibres = Fibres.empty(cost.shape, cost.dtype)
     for chosen in choices(tilts):
         spread = covariance([tilts[i] for i in chosen], [weights[i] for i in chosen])

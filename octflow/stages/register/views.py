@@ -111,6 +111,7 @@ def solve_field(
     tilt_deg: Sequence[float],
     *,
     weights: Sequence[float] | None = None,
+    noise: float | None = None,
 ) -> tuple[Floats, Floats, float]:
     """Solve for w wherever at least two sufficiently different views are valid.
 
@@ -124,6 +125,8 @@ def solve_field(
         Tilts about y.
     weights : (V,) floats, optional
         Weights of the views.
+    noise : float, optional
+        Standard deviation of the components of p; estimated from the misfit where not given.
 
     Returns
     -------
@@ -132,12 +135,11 @@ def solve_field(
     cost : (Y, X) array
         Sum of squared residuals per degree of freedom; 0 where not determined.
     noise : float
-        Standard deviation of p, from the misfit where the most views are valid.
+        Standard deviation of p: the given one, or from the misfit where the most views are valid.
     """
     check_tilts(tilt_deg)
     w = np.zeros((3, *valid.shape[1:]), projections.dtype)
     cost = np.zeros(valid.shape[1:], projections.dtype)
-    noise: float | None = None
     for chosen in choices(tilt_deg):
         here = seen_by(valid, chosen)
         if not here.any():

@@ -157,6 +157,11 @@ def test_uncertainties_are_known_where_axes_are(outcome):
     assert outcome.qc["median_uncertainty_deg"] == np.median(read(outcome, "uncertainty")[valid])
 
 
+def test_noise_that_is_set_is_recorded(fields, tmp_path):
+    outcome = registered(fields, tmp_path, "normal", "tilted", axis_noise_root_dn=1e-3)
+    assert outcome.qc["noise_root_dn"] == 1e-3
+
+
 def test_the_same_maps_give_the_same_bytes(fields, outcome, tmp_path):
     again = registered(fields, tmp_path, "normal", "tilted", axis_smoothing_px=1)
     assert [p.id for p in again.outputs] == [p.id for p in outcome.outputs]

@@ -64,6 +64,16 @@ def test_weights_that_are_inverse_variances_predict_as_well(fields):
     np.testing.assert_allclose(rms(field.uncertainty_deg) / observed, 1, atol=0.2)
 
 
+def test_noise_that_is_given_is_propagated_in_place_of_the_misfit(fields):
+    views = [noisy_view(fields, g, i, 0.0) for i, g in enumerate((0, -15))]
+    field = fibre_field(views, (1, 1), noise=NOISE)
+    g = np.deg2rad(15)
+    level = INCLINATIONS.index(0)
+    expected = np.rad2deg(NOISE * np.sqrt((1 + np.cos(g) ** 2) / np.sin(g) ** 2 / DN))
+    np.testing.assert_allclose(field.inclination_uncertainty_deg[level], expected, rtol=1e-6)
+    assert field.noise == NOISE
+
+
 def test_depth_takes_one_over_the_sine_of_the_tilt():
     g = np.deg2rad(-15)
     expected = [1, 0.5, (1 + np.cos(g) ** 2) / np.sin(g) ** 2]
