@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from octflow.core.axial import undoubled
 from octflow.core.errors import EstimateError
+from octflow.stages.register.kernels import Pair, solve_straight_pair
 
 MIN_TILT_DEG = 2.0
 """Views closer than this do not determine the depth component."""
@@ -68,16 +69,30 @@ def project(axis: Floats, birefringence: Floats, tilt_deg: float) -> tuple[Float
     return birefringence * (p_x**2 + p_y**2), undoubled(cos_2a, sin_2a)
 
 
-def half_vectors(birefringence: Floats, axis_deg: Floats) -> Floats:
+def half_vectors(birefringence: Floats, axis_deg: Floats, out: Floats | None = None) -> Floats:
     """Return p = sqrt(B) (cos phi, sin phi), stacked first, of an apparent birefringence.
+
+    Parameters
+    ----------
+    birefringence : (...) array
+        Apparent birefringence B; below 0 it counts as 0.
+    axis_deg : (...) array
+        Apparent azimuth phi.
+    out : (2, ...) array, optional
+        Where to write p.
 
     Examples
     --------
     >>> half_vectors(np.float32([4.0]), np.float32([90.0])).round(3).tolist()
     [[-0.0], [2.0]]
     """
-    length, angle = np.sqrt(np.maximum(birefringence, 0)), np.deg2rad(axis_deg)
-    return np.stack([length * np.cos(angle), length * np.sin(angle)])
+    dtype = np.result_type(birefringence, axis_deg, np.float32)
+    p = np.empty((2, *np.shape(axis_deg)), dtype) if out is None else out
+    np.deg2rad(axis_deg, out=p[1:])
+    np.cos(p[1:], out=p[:1])
+    np.sin(p[1:], out=p[1:])
+    p *= np.sqrt(np.maximum(birefringence, 0))
+    return p
 
 
 def solve_pair(
@@ -111,17 +126,20 @@ def solve_pair(
         The tilt is below 2 degrees.
     """
     check_tilts((0, tilt_deg))
-    cos_g, sin_g = np.cos(np.deg2rad(tilt_deg)), np.sin(np.deg2rad(tilt_deg))
-    cos_g, sin_g = float(cos_g), float(sin_g)
-    same = first[1] * second[1]
-    sign = np.where(same < 0, -1, 1).astype(first.dtype)
-    if noise > 0:
-        # |w_z| is smaller where the projections on x have the same sign (cos g > 0).
-        flat = np.where(first[0] * second[0] < 0, -1, 1).astype(first.dtype)
-        sign = np.where(2 * np.abs(same) < SIGN_COST * noise**2, flat, sign)
-    w_z = (cos_g * first[0] - sign * second[0]) / sin_g
-    residual = first[1] - sign * second[1]
-    return np.stack([first[0], (first[1] + sign * second[1]) / 2, w_z]), residual**2 / 2
+    p = np.stack([first, second])
+    w, cost = np.empty((3, *p.shape[2:]), p.dtype), np.empty(p.shape[2:], p.dtype)
+    flat, every = p.reshape(2, 2, -1), np.ones(cost.size, bool)
+    limit = SIGN_COST * noise**2
+    solve_straight_pair(
+        flat, every, pair_of(0, 1, tilt_deg), limit, w.reshape(3, -1), cost.reshape(-1)
+    )
+    return w, cost
+
+
+def pair_of(first: int, second: int, tilt_deg: float) -> Pair:
+    """Describe a straight and a tilted view, by their places, to the loop over pixels."""
+    tilt = np.deg2rad(tilt_deg)
+    return Pair(first, second, float(np.cos(tilt)), float(np.sin(tilt)))
 
 
 def axis_and_birefringence(w: Floats) -> tuple[Floats, Floats]:

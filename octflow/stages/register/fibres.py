@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.stages.register.axis3d import axis_and_birefringence, half_vectors
-from octflow.stages.register.views import solve_field
+from octflow.stages.register.axis3d import half_vectors
+from octflow.stages.register.uncertainty import Fibres, covariance, split
+from octflow.stages.register.views import choices, seen_by, solve_field
 from octflow.stages.register.warp import smooth_dyad, warp_axis, warp_scalar
 
 Floats = NDArray[np.floating]
@@ -45,7 +46,11 @@ class FibreField:
     misfit: Floats
     """(Y, X) root mean square of what the views contradict each other, in sqrt(birefringence)."""
     noise: float
-    """The same for the whole slice, robustly."""
+    """Standard deviation of what a view measures, for the whole slice: robustly, or as given."""
+    uncertainty_deg: Floats
+    """(Y, X) root mean square error of the axis that this noise causes; NaN where not valid."""
+    inclination_uncertainty_deg: Floats
+    """(Y, X) the same of the inclination."""
 
 
 def warped_view(view: View, matrix: NDArray, shape: tuple[int, int], rotation_deg: float) -> View:
@@ -84,7 +89,9 @@ def smoothed_view(view: View, sigma_px: float) -> View:
     return replace(view, birefringence=birefringence, axis_deg=axis_deg)
 
 
-def fibre_field(views: Sequence[View], weights: Sequence[float]) -> FibreField:
+def fibre_field(
+    views: Sequence[View], weights: Sequence[float], *, noise: float | None = None
+) -> FibreField:
     """Solve for the 3-D axis wherever at least two views see tissue.
 
     Parameters
@@ -93,6 +100,8 @@ def fibre_field(views: Sequence[View], weights: Sequence[float]) -> FibreField:
         On the same pixels.
     weights : sequence of float
         Weight of each view.
+    noise : float, optional
+        Standard deviation of the components of p; estimated from the misfit where not given.
 
     Returns
     -------
@@ -104,21 +113,33 @@ def fibre_field(views: Sequence[View], weights: Sequence[float]) -> FibreField:
     EstimateError
         The tilts are too much alike.
     """
-    w, cost, noise = solve_field(
-        np.stack([half_vectors(v.birefringence, v.axis_deg) for v in views]),
-        np.stack([v.valid for v in views]),
-        [v.tilt_deg for v in views],
-        weights=weights,
-    )
-    axis, birefringence = axis_and_birefringence(w)
-    valid = birefringence > 0
+    tilts, valid = [v.tilt_deg for v in views], np.stack([v.valid for v in views])
+    w, cost, noise = solve_field(_projections(views), valid, tilts, weights=weights, noise=noise)
+    fibres = Fibres.empty(cost.shape, cost.dtype)
+    for chosen in choices(tilts):
+        spread = covariance([tilts[i] for i in chosen], [weights[i] for i in chosen])
+        split(w, seen_by(valid, chosen), noise**2 * spread, fibres)
+    determined = np.isfinite(fibres.birefringence)
+    misfit = np.sqrt(cost, out=cost)
+    misfit[~determined] = np.nan
     return FibreField(
-        axis=axis,
-        birefringence=np.where(valid, birefringence, np.nan),
-        valid=valid,
-        misfit=np.where(valid, np.sqrt(cost), np.nan),
+        axis=w,
+        birefringence=fibres.birefringence,
+        valid=determined,
+        misfit=misfit,
         noise=noise,
+        uncertainty_deg=fibres.axis_deg,
+        inclination_uncertainty_deg=fibres.inclination_deg,
     )
+
+
+def _projections(views: Sequence[View]) -> Floats:
+    """Return p (V, 2, Y, X) of every view."""
+    maps = [v.birefringence for v in views] + [v.axis_deg for v in views]
+    p = np.empty((len(views), 2, *views[0].valid.shape), np.result_type(*maps, np.float32))
+    for view, one in zip(views, p, strict=True):
+        half_vectors(view.birefringence, view.axis_deg, out=one)
+    return p
 
 
 def seen_fraction(fixed: View, moving: View) -> float:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from octflow.core.axial import wrap_axis
 from octflow.core.errors import DataError, EstimateError
@@ -75,7 +76,7 @@ def register_slice(
     seen = [
         smoothed_view(v, settings.axis_smoothing_px) for v in [usable[0], *(p.view for p in placed)]
     ]
-    field = fibre_field(seen, _weights(seen, settings)) if placed else None
+    field = _field(seen, settings) if placed else None
     outputs = _write(target, overview, seen, placed, field, settings)
     return Outcome(
         inputs=read,
@@ -145,8 +146,9 @@ def _placed(fixed: View, moving: View, settings: RegisterSettings) -> Placed:
     return place(fixed, moving, search, bounds)
 
 
-def _weights(views: list[View], settings: RegisterSettings) -> list[float]:
-    return [settings.view_weights.get(view.name, 1.0) for view in views]
+def _field(views: list[View], settings: RegisterSettings) -> FibreField:
+    weights = [settings.view_weights.get(view.name, 1.0) for view in views]
+    return fibre_field(views, weights, noise=settings.axis_noise_root_dn or None)
 
 
 def _write(
@@ -181,7 +183,12 @@ def _qc(seen: list[View], placed: list[Placed], field: FibreField | None) -> Qc:
     if field is not None:
         qc["valid_fraction"] = float(field.valid.sum() / max(seen[0].valid.sum(), 1))
         qc["noise_root_dn"] = field.noise
+        qc["median_uncertainty_deg"] = _median(field.uncertainty_deg, field.valid)
     return qc
+
+
+def _median(image: NDArray, valid: NDArray[np.bool_]) -> float | None:
+    return float(np.median(image[valid])) if valid.any() else None
 
 
 def _warnings(

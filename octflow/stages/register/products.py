@@ -103,6 +103,8 @@ def write_field(
         target.write_map("axis3d_weighted", weighted),
         target.write_map("dn", field.birefringence),
         target.write_map("misfit", field.misfit),
+        target.write_map("uncertainty", field.uncertainty_deg),
+        target.write_map("uncertainty_inclination", field.inclination_uncertainty_deg),
         target.write_map("valid", field.valid.astype(np.uint8)),
         _write_mat(target, views, _solved_variables(field, angles, views)),
         target.write_colours("inplane", hue_rgb(np.rad2deg(angles.azimuth), value)),
@@ -140,7 +142,7 @@ def write_affine(target: Target, fixed: View, placed: list[Placed]) -> Product:
 def write_overview(
     path: Path, title: str, views: list[View], placed: list[Placed], field: FibreField | None
 ) -> None:
-    """Draw the sheet: overlays before and after, checkerboard, birefringence, axes, misfit."""
+    """Draw the sheet: overlays before and after, checkerboard, birefringence, axes, errors."""
     fixed = views[0]
     azimuth = panel_of("ori", np.where(fixed.valid, fixed.axis_deg, np.nan), "azimuth, fixed")
     panels = [replace(azimuth, turning=-1)]
@@ -158,6 +160,7 @@ def write_overview(
             replace(panel_of("ori", np.rad2deg(angles.inclination), "inclination"), turning=0),
             Panel("axis: x red, y green, z blue", component_rgb(field.axis, value)),
             Panel("misfit of the views", field.misfit, "√Δn", None, "viridis"),
+            Panel("uncertainty of the axis", field.uncertainty_deg, "deg", (0, 45), "viridis"),
         ]
     write_sheet(path, panels, title=title, across=4)
 

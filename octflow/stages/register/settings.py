@@ -24,6 +24,8 @@ class RegisterSettings(Settings):
     """Pixels of the finest level; larger maps are compared at half, a third, ... resolution."""
     axis_smoothing_px: float = Field(1.0, ge=0, le=50)
     """Sigma of the Gaussian over birefringence and axis before the 3-D axis is solved for."""
+    axis_noise_root_dn: float = Field(0.0, ge=0, lt=1)
+    """Noise of a view in root of birefringence; 0 takes it from the misfit of the views."""
     view_weights: dict[str, float] = Field(default_factory=dict)
     """Weight of an illumination in the least squares, by name; 1 where it is not named."""
     min_overlap_fraction: float = Field(0.5, ge=0, le=1)

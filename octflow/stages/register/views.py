@@ -1,6 +1,6 @@
 """Least squares for the 3-D fibre axis over any number of views, some of them missing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations, product
 
 import numpy as np
@@ -12,9 +12,15 @@ from octflow.stages.register.axis3d import (
     SIGN_COST,
     Floats,
     check_tilts,
+    pair_of,
     projection_matrix,
-    solve_pair,
     tilt_span,
+)
+from octflow.stages.register.kernels import (
+    Equations,
+    Pair,
+    solve_least_squares,
+    solve_straight_pair,
 )
 
 
@@ -51,16 +57,32 @@ def solve_views(
         All tilts lie within 2 degrees.
     """
     check_tilts(tilt_deg)
-    root = np.sqrt(np.ones(len(tilt_deg)) if weights is None else np.asarray(weights))
-    design = np.concatenate([r * projection_matrix(g) for r, g in zip(root, tilt_deg, strict=True)])
-    inverse = np.linalg.pinv(design).astype(projections.dtype)
-    shape = (len(root), 2) + (1,) * (projections.ndim - 2)
-    weighted = projections * np.repeat(root, 2).reshape(shape).astype(projections.dtype)
-    solutions = (
-        _solve_signs(weighted, signs, design.astype(projections.dtype), inverse)
-        for signs in product((1, -1), repeat=len(root) - 1)
+    shape, n_views = projections.shape[2:], len(tilt_deg)
+    w, cost = np.empty((3, *shape), projections.dtype), np.empty(shape, projections.dtype)
+    solve_least_squares(
+        np.ascontiguousarray(projections).reshape(n_views, 2, -1),
+        np.ones(cost.size, bool),
+        equations_of(range(n_views), tilt_deg, np.ones(n_views) if weights is None else weights),
+        SIGN_COST * noise**2,
+        w.reshape(3, -1),
+        cost.reshape(-1),
     )
-    return _best(solutions, SIGN_COST * noise**2)
+    return w, cost
+
+
+def equations_of(
+    views: Sequence[int], tilt_deg: Sequence[float], weights: Sequence[float] | Floats
+) -> Equations:
+    """Set up the least squares of some views, by their places, for the loop over pixels."""
+    root = np.sqrt(np.asarray(weights, float))
+    design = np.concatenate([r * projection_matrix(g) for r, g in zip(root, tilt_deg, strict=True)])
+    inverse = np.linalg.pinv(design)
+    return Equations(
+        views=np.array(views, np.int64),
+        signs=np.array([(1.0, *signs) for signs in product((1, -1), repeat=len(root) - 1)]),
+        design=np.stack([design[::2, 0], design[::2, 2], root]),
+        inverse=root * np.stack([inverse[0, ::2], inverse[1, 1::2], inverse[2, ::2]]),
+    )
 
 
 def noise_of(cost: Floats, n_views: int) -> float:
@@ -89,6 +111,7 @@ def solve_field(
     tilt_deg: Sequence[float],
     *,
     weights: Sequence[float] | None = None,
+    noise: float | None = None,
 ) -> tuple[Floats, Floats, float]:
     """Solve for w wherever at least two sufficiently different views are valid.
 
@@ -102,6 +125,8 @@ def solve_field(
         Tilts about y.
     weights : (V,) floats, optional
         Weights of the views.
+    noise : float, optional
+        Standard deviation of the components of p; estimated from the misfit where not given.
 
     Returns
     -------
@@ -110,63 +135,67 @@ def solve_field(
     cost : (Y, X) array
         Sum of squared residuals per degree of freedom; 0 where not determined.
     noise : float
-        Standard deviation of p, from the misfit where the most views are valid.
+        Standard deviation of p: the given one, or from the misfit where the most views are valid.
     """
     check_tilts(tilt_deg)
     w = np.zeros((3, *valid.shape[1:]), projections.dtype)
     cost = np.zeros(valid.shape[1:], projections.dtype)
-    noise: float | None = None
-    weight = np.ones(len(tilt_deg)) if weights is None else np.asarray(weights, dtype=float)
-    for chosen in _subsets(tilt_deg):
-        here = np.all(valid == np.isin(np.arange(len(tilt_deg)), chosen)[:, None, None], axis=0)
+    for chosen in choices(tilt_deg):
+        here = seen_by(valid, chosen)
         if not here.any():
             continue
-        seen = projections[list(chosen)][:, :, here]
-        tilts, share = [tilt_deg[i] for i in chosen], weight[list(chosen)]
-        solution = _solve(seen, tilts, share / share.mean(), noise=0.0)
         if noise is None:
-            noise = noise_of(solution[1], len(chosen))
-        solution = _solve(seen, tilts, share / share.mean(), noise=noise)
-        w[:, here], cost[here] = solution[0], solution[1] / (2 * len(chosen) - 3)
+            _solve(projections, here, _system(chosen, tilt_deg, weights), 0.0, (w, cost))
+            noise = noise_of(cost[here], len(chosen))
+        limit = SIGN_COST * noise**2
+        _solve(projections, here, _system(chosen, tilt_deg, weights), limit, (w, cost))
+        np.divide(cost, 2 * len(chosen) - 3, out=cost, where=here)
     return w, cost, noise or 0.0
 
 
-def _solve(
-    seen: Floats, tilt_deg: Sequence[float], share: Floats, *, noise: float
-) -> tuple[Floats, Floats]:
-    """Use the closed form where it holds: two views of equal weight, the first one straight."""
-    if len(tilt_deg) == 2 and tilt_deg[0] == 0 and share[0] == share[1]:
-        return solve_pair(seen[0], seen[1], tilt_deg[1], noise=noise)
-    return solve_views(seen, tilt_deg, weights=list(share), noise=noise)
+def choices(tilt_deg: Sequence[float]) -> list[tuple[int, ...]]:
+    """List the choices of views that determine an axis, the largest first.
 
-
-def _solve_signs(
-    weighted: Floats, signs: tuple[int, ...], design: Floats, inverse: Floats
-) -> tuple[Floats, Floats]:
-    """Solve with given signs of the second and later views."""
-    sign = np.array([1, *signs], weighted.dtype).reshape((-1,) + (1,) * (weighted.ndim - 1))
-    seen = (weighted * sign).reshape(-1, *weighted.shape[2:])
-    w = np.tensordot(inverse, seen, axes=1)
-    residual = seen - np.tensordot(design, w, axes=1)
-    return w, np.einsum("i...,i...->...", residual, residual)
-
-
-def _best(solutions: Iterable[tuple[Floats, Floats]], tolerance: float) -> tuple[Floats, Floats]:
-    """Choose the signs of least cost; among costs the noise does not tell apart, the least |w|."""
-    every = list(solutions)
-    limit = np.min([cost for _, cost in every], axis=0) + tolerance
-    w, cost = every[0]
-    length = np.where(cost <= limit, np.einsum("i...,i...->...", w, w), np.inf)
-    for other, its_cost in every[1:]:
-        its_length = np.where(its_cost <= limit, np.einsum("i...,i...->...", other, other), np.inf)
-        better = its_length < length
-        w, cost = np.where(better, other, w), np.where(better, its_cost, cost)
-        length = np.minimum(length, its_length)
-    return np.where(w[0] < 0, -w, w), cost
-
-
-def _subsets(tilt_deg: Sequence[float]) -> list[tuple[int, ...]]:
-    """List the choices of views that determine an axis, the largest first."""
+    Examples
+    --------
+    >>> choices((0, -15, 1))
+    [(0, 1, 2), (0, 1), (1, 2)]
+    """
     every = range(len(tilt_deg))
-    choices = [c for n in range(len(tilt_deg), 1, -1) for c in combinations(every, n)]
-    return [c for c in choices if tilt_span([tilt_deg[i] for i in c]) >= MIN_TILT_DEG]
+    subsets = [c for n in range(len(tilt_deg), 1, -1) for c in combinations(every, n)]
+    return [c for c in subsets if tilt_span([tilt_deg[i] for i in c]) >= MIN_TILT_DEG]
+
+
+def seen_by(valid: NDArray[np.bool_], chosen: Sequence[int]) -> NDArray[np.bool_]:
+    """Return where (Y, X) just the chosen views (V, Y, X) are valid."""
+    here = np.ones(valid.shape[1:], bool)
+    for i, one in enumerate(valid):
+        here &= one if i in chosen else ~one
+    return here
+
+
+def _system(
+    chosen: Sequence[int], tilt_deg: Sequence[float], weights: Sequence[float] | None
+) -> Pair | Equations:
+    """Use the closed form where it holds: two views of equal weight, the first one straight."""
+    tilts = [tilt_deg[i] for i in chosen]
+    weight = np.ones(len(chosen)) if weights is None else np.array([weights[i] for i in chosen])
+    if len(tilts) == 2 and tilts[0] == 0 and weight[0] == weight[1]:
+        return pair_of(chosen[0], chosen[1], tilts[1])
+    return equations_of(chosen, tilts, weight / weight.mean())
+
+
+def _solve(
+    projections: Floats,
+    here: NDArray[np.bool_],
+    system: Pair | Equations,
+    tolerance: float,
+    to: tuple[Floats, Floats],
+) -> None:
+    """Fill w and cost in where some views see tissue."""
+    p = np.ascontiguousarray(projections).reshape(len(projections), 2, -1)
+    w, cost = to[0].reshape(3, -1), to[1].reshape(-1)
+    if isinstance(system, Pair):
+        solve_straight_pair(p, here.reshape(-1), system, tolerance, w, cost)
+    else:
+        solve_least_squares(p, here.reshape(-1), system, tolerance, w, cost)

@@ -148,6 +148,20 @@ def test_where_a_view_sees_no_tissue_there_is_no_axis(outcome):
     assert np.isnan(read(outcome, "dn")[~valid]).all()
 
 
+def test_uncertainties_are_known_where_axes_are(outcome):
+    valid = read(outcome, "valid") > 0
+    for role in ("uncertainty", "uncertainty_inclination"):
+        found = read(outcome, role)
+        np.testing.assert_array_equal(np.isfinite(found), valid)
+        assert 0 < np.median(found[valid]) < 20
+    assert outcome.qc["median_uncertainty_deg"] == np.median(read(outcome, "uncertainty")[valid])
+
+
+def test_noise_that_is_set_is_recorded(fields, tmp_path):
+    outcome = registered(fields, tmp_path, "normal", "tilted", axis_noise_root_dn=1e-3)
+    assert outcome.qc["noise_root_dn"] == 1e-3
+
+
 def test_the_same_maps_give_the_same_bytes(fields, outcome, tmp_path):
     again = registered(fields, tmp_path, "normal", "tilted", axis_smoothing_px=1)
     assert [p.id for p in again.outputs] == [p.id for p in outcome.outputs]
