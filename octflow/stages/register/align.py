@@ -3,6 +3,7 @@
 # SimpleITK comes without types.
 # mypy: allow-untyped-calls
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy.ndimage import binary_fill_holes, gaussian_filter
+from scipy.ndimage import binary_fill_holes
 
 from octflow.core.errors import EstimateError
+from octflow.core.smooth import gaussian
 
 Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]
@@ -109,7 +111,9 @@ def align(
 ) -> Alignment:
     """Maximise the mutual information of two maps over affines, from coarse to fine.
 
-    Every pixel takes part (no random sampling) in one thread: same maps, same affine.
+    Every pixel of a regular lattice takes part (no random sampling) in one thread: same maps, same
+    affine. Maps of more than `largest_level_px` are smoothed to a lattice of every second, third,
+    ... pixel, which is the finest level.
 
     Parameters
     ----------
@@ -126,7 +130,7 @@ def align(
     iterations : int
         Most steps per level.
     largest_level_px : int
-        Pixels of the finest level.
+        Most pixels of the finest level.
 
     Returns
     -------
@@ -138,8 +142,9 @@ def align(
     EstimateError
         A map holds nothing, or the maps do not overlap.
     """
-    method = _method(_factors(fixed.shape, levels, largest_level_px), bins, iterations)
-    images = [_prepared(m, smoothing_px) for m in (fixed, moving)]
+    step_px = lattice_step_px(fixed.shape, largest_level_px)
+    images = [_prepared(m, smoothing_px, step_px) for m in (fixed, moving)]
+    method = _method(_factors(images[0][0].GetSize(), levels), bins, iterations)
     method.SetMetricFixedMask(images[0][1])
     method.SetMetricMovingMask(images[1][1])
     transform = _as_transform(start, centre=(np.array(fixed.shape[::-1]) - 1) / 2)
@@ -185,23 +190,48 @@ def _method(factors: list[int], bins: int, iterations: int) -> sitk.ImageRegistr
     return method
 
 
-def _factors(shape: tuple[int, ...], levels: int, largest_level_px: int) -> list[int]:
-    """Return shrink factors, coarse to fine, that keep every level within its bounds."""
-    finest = max(1, int(np.ceil(np.sqrt(np.prod(shape) / largest_level_px))))
-    coarsest = max(finest, min(shape) // _MIN_LEVEL_PX)
-    return [min(finest * 2**level, coarsest) for level in reversed(range(levels))]
+def lattice_step_px(shape: tuple[int, ...], largest_level_px: int) -> int:
+    """Return every how manieth pixel is compared, so that no more than so many are.
+
+    Examples
+    --------
+    >>> lattice_step_px((4000, 9000), 2_000_000)
+    5
+    """
+    return max(1, math.ceil(math.sqrt(math.prod(shape) / largest_level_px)))
 
 
-def _prepared(image: Floats, smoothing_px: float) -> tuple[sitk.Image, sitk.Image]:
-    """Return the smoothed image and the mask of pixels that count."""
-    valid = np.isfinite(image)
-    if not valid.any():
-        raise EstimateError("registration: found a map without any value, expected tissue")
-    low, high = np.percentile(image[valid], [1, 99])
-    filled = np.where(valid, np.clip(image, low, high), low).astype(np.float32)
+def _factors(shape: tuple[int, ...], levels: int) -> list[int]:
+    """Return shrink factors, coarse to fine, that keep every level from being too small."""
+    coarsest = max(1, min(shape) // _MIN_LEVEL_PX)
+    return [min(2**level, coarsest) for level in reversed(range(levels))]
+
+
+def _prepared(image: Floats, smoothing_px: float, step_px: int) -> tuple[sitk.Image, sitk.Image]:
+    """Return the smoothed image on a lattice and the mask of pixels that count.
+
+    Positions stay those of all pixels: the lattice begins at the first one.
+    """
+    low, high = _dark_and_bright(image, step_px)
+    filled = np.clip(np.nan_to_num(image.astype(np.float32, copy=False), nan=low), low, high)
+    sigma_px = math.hypot(smoothing_px, step_px / 2 if step_px > 1 else 0)
+    smooth = gaussian(filled, sigma_px, step_px) if sigma_px else filled
+    valid = np.isfinite(image[::step_px, ::step_px])
     holes = binary_fill_holes(valid) & ~valid
-    smooth = gaussian_filter(filled, smoothing_px, mode="nearest") if smoothing_px else filled
-    return sitk.GetImageFromArray(smooth), sitk.GetImageFromArray((~holes).astype(np.uint8))
+    pictures = sitk.GetImageFromArray(smooth), sitk.GetImageFromArray((~holes).astype(np.uint8))
+    for picture in pictures:
+        picture.SetSpacing((float(step_px), float(step_px)))
+    return pictures
+
+
+def _dark_and_bright(image: Floats, step_px: int) -> tuple[float, float]:
+    """Return the percentiles 1 and 99 of what the map holds."""
+    values = image[::step_px, ::step_px]
+    values = values[np.isfinite(values)]
+    if not values.size:
+        raise EstimateError("registration: found a map without any value, expected tissue")
+    low, high = np.percentile(values, [1, 99]).tolist()
+    return low, high
 
 
 def _as_transform(matrix: NDArray, centre: NDArray) -> sitk.AffineTransform:

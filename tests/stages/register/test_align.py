@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from octflow.core.errors import EstimateError
+from octflow.simulate.slice_maps import affine_of, two_maps
 from octflow.stages.register.align import align, foreshortening, guess, shape_of
 
 
@@ -31,6 +32,17 @@ def test_the_affine_is_found_to_a_fifth_of_a_pixel(fields, tilt_deg, way):
     found = align(fixed, moving, start_of(fixed, moving, tilt_deg))
     assert error_px(found.matrix, truth, scene.shape) < 0.2
     assert found.mutual_information > found.start_mutual_information
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_views_of_fibres_20_db_above_noise_are_registered_to_half_a_pixel(seed):
+    tilt_deg = (-15, 15)[seed % 2]
+    shift = {"rotation_deg": 2, "shear": 0.03, "scale": 1.03, "shift_px": (30, -30)}
+    truth = affine_of(tilt_deg, **shift, centre_px=(300, 200))
+    maps = two_maps((400, 600), truth, tilt_deg=tilt_deg, snr_db=20, seed=seed)
+    start = start_of(maps.fixed, maps.moving, tilt_deg)
+    assert maps.error_px(start) > 5
+    assert maps.error_px(align(maps.fixed, maps.moving, start).matrix) <= 0.5
 
 
 def test_rotation_is_told_from_foreshortening(fields):
