@@ -21,13 +21,17 @@ class StackSettings(Settings):
     align: bool = True
     """Whether slices are placed by their maps; else they lie where the stage put them."""
     placement: Literal["subpixel", "rounded"] = "subpixel"
-    """Whether slices are shifted by fractions of a pixel or by whole ones."""
+    """Whether slices are shifted by fractions of a pixel or by whole ones; angles stay."""
     search_px: int = Field(20, ge=1, le=1000)
-    """Largest shift between one slice and the next, along x and along y."""
+    """Largest shift between one slice and the next, along x and along y, at the centre."""
+    rotate: bool = True
+    """Whether slices are turned too; else they are only shifted."""
+    max_rotation_deg: float = Field(5.0, gt=0, le=45)
+    """Largest angle between one slice and the next."""
     band_px: tuple[float, float] = (2.0, 10.0)
     """Gaussian sigmas between which structure is compared: speckle goes, outlines stay."""
     min_correlation: float = Field(0.3, ge=-1, le=1)
-    """Correlation below which a shift is not believed; the slice then follows the one before."""
+    """Correlation below which a motion is not believed; the slice then follows the one before."""
     top_px: int = Field(30, ge=0)
     """Depth in a stitched volume at which its slab begins: medium shows above deeper surfaces."""
     skirt_px: int = Field(20, ge=0)

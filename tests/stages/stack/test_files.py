@@ -88,7 +88,7 @@ def read(outcome, role):
 def test_shifts_are_recovered_and_accumulated(outcome):
     placement = json.loads((path_of(outcome, "placement")).read_text())
     for slice_id, shift in SHIFTS.items():
-        assert np.hypot(*np.subtract(placement["shift_px"][str(slice_id)], shift)) < 0.25
+        assert np.hypot(*np.subtract(placement["slices"][str(slice_id)]["shift_px"], shift)) < 0.25
 
 
 def test_stacked_maps_lie_on_each_other(outcome):
