@@ -79,9 +79,11 @@ def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
         No slice has the map that places it.
     """
     mosaics = records_by_slice(stitched, reference)
-    images = products_of(mosaics, settings.image)
+    images = _chosen(products_of(mosaics, settings.image), settings)
     if not images:
-        found = f"{len(mosaics)} slices of {reference} without the map {settings.image}"
+        found = (
+            f"{len(mosaics)} slices of {reference}, none of those asked for has {settings.image}"
+        )
         raise DataError("stitched maps", found=found, expected="at least one slice with it")
     steps = _steps(images, settings)
     stack = _stack(folder, images, steps, slice_thickness_um, instrument, settings)
@@ -117,8 +119,15 @@ def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
         outputs=outputs,
         qc=_qc(stack, steps),
         gates=_gates(steps, settings),
-        warnings=_warnings(stack, steps, wanted | joined),
+        warnings=_gaps(stack, settings) + _warnings(stack, steps, wanted | joined),
     )
+
+
+def _chosen(images: dict[int, Product], settings: StackSettings) -> dict[int, Product]:
+    """Return the maps of the slices that are asked for."""
+    if settings.slices == "all":
+        return images
+    return {slice_id: one for slice_id, one in images.items() if slice_id in settings.slices}
 
 
 def _steps(images: dict[int, Product], settings: StackSettings) -> list[Step]:
@@ -215,10 +224,15 @@ def _gates(steps: list[Step], settings: StackSettings) -> list[Gate]:
     ]
 
 
+def _gaps(stack: Stack, settings: StackSettings) -> list[str]:
+    """Name the slices that are lacking; those that nobody asked for are no reason to warn."""
+    asked = stack.slices if settings.slices == "all" else sorted(settings.slices)
+    return [f"slice {i}: not there, a gap" for i in asked if i not in stack.motions]
+
+
 def _warnings(
     stack: Stack, steps: list[Step], products: dict[str, dict[int, Product]]
 ) -> list[str]:
-    lost = [f"slice {i}: not there, a gap" for i in stack.slices if i not in stack.motions]
     unsure = [
         f"slice {step.slice_id}: motion against slice {step.previous} not believed, none taken"
         for step in steps
@@ -230,4 +244,4 @@ def _warnings(
         for i in stack.motions
         if i not in found
     ]
-    return lost + unsure + holes
+    return unsure + holes

@@ -16,6 +16,8 @@ class StackSettings(Settings):
     """Maps of the reference illumination that are stacked, one plane per slice."""
     volumes: tuple[str, ...] = ("dBI",)
     """Volumes of the reference illumination that are joined to one, where they exist."""
+    slices: Literal["all"] | tuple[Annotated[int, Field(ge=1)], ...] = "all"
+    """Slices that are stacked; the others are gaps."""
     image: Literal["biref", "aip", "mip", "ret"] = "biref"
     """Map that places a slice on the one before."""
     align: bool = True
