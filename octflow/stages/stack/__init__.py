@@ -1,3 +1,3 @@
 """Stage stack: the slices of a sample on top of each other."""
 
-VERSION = 3
+VERSION = 4

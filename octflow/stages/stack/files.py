@@ -9,6 +9,7 @@ import numpy as np
 from octflow.core.errors import DataError
 from octflow.core.instrument import Instrument
 from octflow.core.record import Gate, Outcome, Product
+from octflow.stages.stack.motion import Motion
 from octflow.stages.stack.place import Step, accumulated, canvas_of, find_step
 from octflow.stages.stack.products import (
     AXES,
@@ -28,6 +29,9 @@ from octflow.stages.stack.slices import (
     read_map_shape,
     records_by_slice,
 )
+
+_COMPARED = 3
+"""Slices before that one is compared with, the nearest first, until one agrees."""
 
 
 def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
@@ -75,9 +79,11 @@ def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
         No slice has the map that places it.
     """
     mosaics = records_by_slice(stitched, reference)
-    images = products_of(mosaics, settings.image)
+    images = _chosen(products_of(mosaics, settings.image), settings)
     if not images:
-        found = f"{len(mosaics)} slices of {reference} without the map {settings.image}"
+        found = (
+            f"{len(mosaics)} slices of {reference}, none of those asked for has {settings.image}"
+        )
         raise DataError("stitched maps", found=found, expected="at least one slice with it")
     steps = _steps(images, settings)
     stack = _stack(folder, images, steps, slice_thickness_um, instrument, settings)
@@ -113,29 +119,43 @@ def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
         outputs=outputs,
         qc=_qc(stack, steps),
         gates=_gates(steps, settings),
-        warnings=_warnings(stack, steps, wanted | joined),
+        warnings=_gaps(stack, settings) + _warnings(stack, steps, wanted | joined),
     )
 
 
+def _chosen(images: dict[int, Product], settings: StackSettings) -> dict[int, Product]:
+    """Return the maps of the slices that are asked for."""
+    if settings.slices == "all":
+        return images
+    return {slice_id: one for slice_id, one in images.items() if slice_id in settings.slices}
+
+
 def _steps(images: dict[int, Product], settings: StackSettings) -> list[Step]:
-    """Compare every slice with the one before it, two maps in memory at a time."""
+    """Place every slice after the first one."""
     ids = sorted(images)
     if not settings.align:
-        return [Step(a, b, (0.0, 0.0), None, trusted=True) for a, b in pairwise(ids)]
-    steps, previous = [], (ids[0], read_map(images[ids[0]]))
-    for slice_id in ids[1:]:
-        current = (slice_id, read_map(images[slice_id]))
-        steps.append(
-            find_step(
-                previous,
-                current,
-                search_px=settings.search_px,
-                band_px=settings.band_px,
-                min_correlation=settings.min_correlation,
-            )
+        return [Step(a, b, Motion(), None, trusted=True) for a, b in pairwise(ids)]
+    return [_step(images, ids[:i], ids[i], settings) for i in range(1, len(ids))]
+
+
+def _step(
+    images: dict[int, Product], before: list[int], slice_id: int, settings: StackSettings
+) -> Step:
+    """Compare a slice with the one before; a damaged one must not part those around it."""
+    current, doubted = (slice_id, read_map(images[slice_id])), []
+    for previous in before[: -1 - _COMPARED : -1]:
+        step = find_step(
+            (previous, read_map(images[previous])),
+            current,
+            search_px=settings.search_px,
+            band_px=settings.band_px,
+            min_correlation=settings.min_correlation,
+            max_rotation_deg=settings.max_rotation_deg if settings.rotate else 0.0,
         )
-        previous = current
-    return steps
+        if step.trusted:
+            return step
+        doubted.append(step)
+    return doubted[0]
 
 
 def _stack(
@@ -146,11 +166,17 @@ def _stack(
     instrument: Instrument,
     settings: StackSettings,
 ) -> Stack:
-    shifts = accumulated(min(images), steps, rounded=settings.placement == "rounded")
     shapes = {slice_id: read_map_shape(image) for slice_id, image in images.items()}
+    n_y, n_x = shapes[min(images)]
+    motions = accumulated(
+        min(images),
+        steps,
+        centre_px=((n_x - 1) / 2, (n_y - 1) / 2),
+        rounded=settings.placement == "rounded",
+    )
     x_mm, y_mm, _ = instrument.voxel_size_mm
     size = (x_mm, y_mm, slice_thickness_um / 1000)
-    return Stack(folder, canvas_of(shapes, shifts), shifts, size)
+    return Stack(folder, canvas_of(shapes, motions), motions, size)
 
 
 def _wanted(
@@ -163,19 +189,24 @@ def _wanted(
 
 def _found(stack: Stack, records: Records, roles: Iterable[str]) -> dict[str, dict[int, Product]]:
     """Return products by role and slice: of slices that have a place, roles that exist."""
-    placed = {i: record for i, record in records.items() if i in stack.shifts}
+    placed = {i: record for i, record in records.items() if i in stack.motions}
     found = {role: products_of(placed, role) for role in roles}
     return {role: products for role, products in found.items() if products}
 
 
 def _qc(stack: Stack, steps: list[Step]) -> dict[str, float | int | str | None]:
-    shifts = [np.hypot(*step.shift_px) for step in steps]
+    motions = [step.motion for step in steps]
+    shifts = [float(np.hypot(*motion.shift_px)) for motion in motions]
+    x_px, y_px = stack.motions[stack.slices.start].centre_px
     known = [step.correlation for step in steps if step.correlation is not None]
     return {
         "first_slice": stack.slices.start,
-        "slices": len(stack.shifts),
-        "slices_missing": len(stack.slices) - len(stack.shifts),
-        "largest_step_px": float(max(shifts, default=0.0)),
+        "slices": len(stack.motions),
+        "slices_missing": len(stack.slices) - len(stack.motions),
+        "centre_x_px": x_px,
+        "centre_y_px": y_px,
+        "largest_step_px": max(shifts, default=0.0),
+        "largest_step_deg": max((abs(motion.angle_deg) for motion in motions), default=0.0),
         "least_correlation": float(min(known)) if known else None,
     }
 
@@ -193,19 +224,24 @@ def _gates(steps: list[Step], settings: StackSettings) -> list[Gate]:
     ]
 
 
+def _gaps(stack: Stack, settings: StackSettings) -> list[str]:
+    """Name the slices that are lacking; those that nobody asked for are no reason to warn."""
+    asked = stack.slices if settings.slices == "all" else sorted(settings.slices)
+    return [f"slice {i}: not there, a gap" for i in asked if i not in stack.motions]
+
+
 def _warnings(
     stack: Stack, steps: list[Step], products: dict[str, dict[int, Product]]
 ) -> list[str]:
-    lost = [f"slice {i}: not there, a gap" for i in stack.slices if i not in stack.shifts]
     unsure = [
-        f"slice {step.slice_id}: shift against slice {step.previous} not believed, taken as 0"
+        f"slice {step.slice_id}: motion against slice {step.previous} not believed, none taken"
         for step in steps
         if not step.trusted
     ]
     holes = [
         f"slice {i}: no {role}, a gap in stack_{role}"
         for role, found in products.items()
-        for i in stack.shifts
+        for i in stack.motions
         if i not in found
     ]
-    return lost + unsure + holes
+    return unsure + holes

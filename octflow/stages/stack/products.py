@@ -1,8 +1,8 @@
 """What stage stack writes."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,35 +16,37 @@ from octflow.io.omezarr import Plan, read_volume
 from octflow.io.picture import Panel, panel_of, write_sheet
 from octflow.io.records import checked, product
 from octflow.io.volume_writer import write_volume
+from octflow.stages.stack.motion import Motion
 from octflow.stages.stack.place import Canvas, Step
-from octflow.stages.stack.shift import Source, shifted_axes, shifted_block
+from octflow.stages.stack.resample import Block, Source, resampled_axes, resampled_block
 from octflow.stages.stack.slabs import Layout, blend_slabs
 from octflow.stages.stack.slices import read_map
 
 Floats = NDArray[np.float32]
-Shifts = dict[int, tuple[float, float]]
 Shape = tuple[int, int, int]
 
 AXES = "axis3d"
 """Role of the fields of unit axes."""
 _MAX_PLANES_SHOWN = 8
+_BAND_PX = 256
+"""Lines of a map that are made at a time."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Where everything goes: the canvas, its slices, their shifts."""
+    """Where everything goes: the canvas, its slices, their motions."""
 
     folder: Path
     canvas: Canvas
-    shifts: Shifts
-    """(x, y) in px: what lies at p in the stack's frame lies at p + shift in the slice."""
+    motions: dict[int, Motion]
+    """What lies at p in the frame of the first slice lies at motion(p) in the slice."""
     voxel_size_mm: tuple[float, float, float]
     """Size (x, y, z) of a pixel of a map, z being the thickness of a slice."""
 
     @property
     def slices(self) -> range:
         """All slices from the first to the last, those missing in between too."""
-        return range(min(self.shifts), max(self.shifts) + 1)
+        return range(min(self.motions), max(self.motions) + 1)
 
     @property
     def origin_mm(self) -> tuple[float, float, float]:
@@ -57,10 +59,12 @@ class Stack:
         by_x, by_y = self.canvas.origin_px
         return slice(y.start + by_y, y.stop + by_y), slice(x.start + by_x, x.stop + by_x)
 
-    def whole_plane(self) -> tuple[slice, slice, slice]:
-        """Return the block (z, y, x) of one plane of the canvas, in the frame."""
+    def bands(self) -> Iterator[tuple[slice, Block]]:
+        """Yield bands of lines of the canvas, and the same as blocks (z, y, x) of the frame."""
         n_y, n_x = self.canvas.shape
-        return (slice(0, 1), *self.in_frame(slice(0, n_y), slice(0, n_x)))
+        for start in range(0, n_y, _BAND_PX):
+            lines = slice(start, min(start + _BAND_PX, n_y))
+            yield lines, (slice(0, 1), *self.in_frame(lines, slice(0, n_x)))
 
     def path(self, name: str) -> Path:
         """Name a product."""
@@ -71,9 +75,11 @@ def write_map_stack(stack: Stack, role: str, maps: dict[int, Product]) -> Produc
     """Write maps as planes (Z, Y, X), NaN where a slice or a value is missing."""
     planes = np.full((len(stack.slices), *stack.canvas.shape), np.nan, np.float32)
     for slice_id, one in maps.items():
-        planes[stack.slices.index(slice_id)] = shifted_block(
-            read_map(one)[None], stack.whole_plane(), stack.shifts[slice_id], axial=role in AXIAL
-        )[0]
+        source, plane = read_map(one)[None], planes[stack.slices.index(slice_id)]
+        for lines, block in stack.bands():
+            plane[lines] = resampled_block(
+                source, block, stack.motions[slice_id], axial=role in AXIAL
+            )[0]
     return _write_nifti(stack, role, planes)
 
 
@@ -81,9 +87,9 @@ def write_axis_stack(stack: Stack, role: str, fields: dict[int, Product]) -> Pro
     """Write fields of unit axes as (3, Z, Y, X), 0 where there is no axis."""
     planes = np.zeros((3, len(stack.slices), *stack.canvas.shape), np.float32)
     for slice_id, one in fields.items():
-        planes[:, stack.slices.index(slice_id)] = shifted_axes(
-            read_map(one)[:, None], stack.whole_plane(), stack.shifts[slice_id]
-        )[:, 0]
+        source, plane = read_map(one)[:, None], planes[:, stack.slices.index(slice_id)]
+        for lines, block in stack.bands():
+            plane[:, lines] = resampled_axes(source, block, stack.motions[slice_id])[:, 0]
     return _write_nifti(stack, role, planes)
 
 
@@ -103,7 +109,7 @@ def write_volume_stack(
     Parameters
     ----------
     stack : Stack
-        Canvas and shifts.
+        Canvas and motions.
     role : str
         Modality.
     volumes : dict of int to Product
@@ -124,8 +130,8 @@ def write_volume_stack(
         in_y, in_x = stack.in_frame(y, x)
 
         def block_of_slab(slab: int, depths: slice) -> Floats:
-            source, shift = sources[slab + first], stack.shifts[slab + first]
-            return shifted_block(source, (depths, in_y, in_x), shift, axial=axial)
+            source, motion = sources[slab + first], stack.motions[slab + first]
+            return resampled_block(source, (depths, in_y, in_x), motion, axial=axial)
 
         there = [s for s in layout.slabs_at(z, len(stack.slices)) if s + first in sources]
         if not there:
@@ -153,11 +159,12 @@ def write_placement(stack: Stack, steps: Sequence[Step]) -> Product:
     """Write where every slice lies, as JSON."""
     path = stack.path("placement.json")
     content = {
-        "shifts": "what lies at (x, y) in the frame of the first slice lies at (x, y) + shift",
+        "motions": "what lies at p (x, y) in the frame of the first slice lies in the slice at "
+        "q = R (p - centre) + centre + shift, R = [[cos, -sin], [sin, cos]] of the angle",
         "origin_px": stack.canvas.origin_px,
-        "shift_px": {str(i): stack.shifts[i] for i in sorted(stack.shifts)},
-        "missing": [i for i in stack.slices if i not in stack.shifts],
-        "steps": [vars(step) for step in steps],
+        "slices": {str(i): asdict(stack.motions[i]) for i in sorted(stack.motions)},
+        "missing": [i for i in stack.slices if i not in stack.motions],
+        "steps": [asdict(step) for step in steps],
     }
     with replacing(path) as part:
         part.write_text(json.dumps(content, indent=1) + "\n")
@@ -173,7 +180,7 @@ def write_overview(path: Path, stack: Stack, outputs: Sequence[Product]) -> Prod
     panels = [panel_of(image, planes[i], f"{image}, slice {s}") for i, s in enumerate(shown)]
     deep = "dBI" in paths
     panels += _cuts("dBI", read_volume(paths["dBI"])) if deep else _cuts(image, planes)
-    write_sheet(path, panels, title=f"{len(stack.shifts)} slices", across=4)
+    write_sheet(path, panels, title=f"{len(stack.motions)} slices", across=4)
     return product(path, "overview")
 
 

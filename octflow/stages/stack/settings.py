@@ -16,18 +16,24 @@ class StackSettings(Settings):
     """Maps of the reference illumination that are stacked, one plane per slice."""
     volumes: tuple[str, ...] = ("dBI",)
     """Volumes of the reference illumination that are joined to one, where they exist."""
+    slices: Literal["all"] | tuple[Annotated[int, Field(ge=1)], ...] = "all"
+    """Slices that are stacked; the others are gaps."""
     image: Literal["biref", "aip", "mip", "ret"] = "biref"
     """Map that places a slice on the one before."""
     align: bool = True
     """Whether slices are placed by their maps; else they lie where the stage put them."""
     placement: Literal["subpixel", "rounded"] = "subpixel"
-    """Whether slices are shifted by fractions of a pixel or by whole ones."""
+    """Whether slices are shifted by fractions of a pixel or by whole ones; angles stay."""
     search_px: int = Field(20, ge=1, le=1000)
-    """Largest shift between one slice and the next, along x and along y."""
+    """Largest shift between one slice and the next, along x and along y, at the centre."""
+    rotate: bool = True
+    """Whether slices are turned too; else they are only shifted."""
+    max_rotation_deg: float = Field(5.0, gt=0, le=45)
+    """Largest angle between one slice and the next."""
     band_px: tuple[float, float] = (2.0, 10.0)
     """Gaussian sigmas between which structure is compared: speckle goes, outlines stay."""
     min_correlation: float = Field(0.3, ge=-1, le=1)
-    """Correlation below which a shift is not believed; the slice then follows the one before."""
+    """Correlation below which a motion is not believed; the slice then follows the one before."""
     top_px: int = Field(30, ge=0)
     """Depth in a stitched volume at which its slab begins: medium shows above deeper surfaces."""
     skirt_px: int = Field(20, ge=0)

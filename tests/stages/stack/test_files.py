@@ -57,7 +57,7 @@ def write_slice(made, folder, slice_id):
     }
 
 
-def stacked(made, folder, out, *, slices=(1, 2, 4), threads=1, **changes):
+def stacked(made, folder, out, *, slices=(1, 2, 4), threads=1, slices_asked="all", **changes):
     flags = [write_slice(made, folder, slice_id) for slice_id in slices]
     return stack_slices(
         **{name: [f[name] for f in flags] for name in ("stitched", "volumes", "registered")},
@@ -66,7 +66,7 @@ def stacked(made, folder, out, *, slices=(1, 2, 4), threads=1, **changes):
         reference="normal",
         slice_thickness_um=50,
         instrument=Instrument(),
-        settings=SETTINGS.model_copy(update=changes),
+        settings=SETTINGS.model_copy(update={**changes, "slices": slices_asked}),
         threads=threads,
     )
 
@@ -88,7 +88,7 @@ def read(outcome, role):
 def test_shifts_are_recovered_and_accumulated(outcome):
     placement = json.loads((path_of(outcome, "placement")).read_text())
     for slice_id, shift in SHIFTS.items():
-        assert np.hypot(*np.subtract(placement["shift_px"][str(slice_id)], shift)) < 0.25
+        assert np.hypot(*np.subtract(placement["slices"][str(slice_id)]["shift_px"], shift)) < 0.25
 
 
 def test_stacked_maps_lie_on_each_other(outcome):
@@ -144,6 +144,20 @@ def test_a_slice_without_a_volume_is_a_gap_in_the_volume(made, tmp_path):
         slice_thickness_um=50, instrument=Instrument(), settings=SETTINGS, threads=1,
     )  # fmt: skip
     assert "slice 2: no dBI, a gap in stack_dBI" in outcome.warnings
+
+
+def test_slices_that_are_not_asked_for_are_gaps_without_a_warning(made, tmp_path):
+    outcome = stacked(made, tmp_path, tmp_path / "out", volumes=(), slices_asked=(1, 4))
+    planes = read(outcome, "stack_aip")
+    assert [bool(np.isfinite(plane).any()) for plane in planes] == [True, False, False, True]
+    assert outcome.warnings == []
+    assert {p.path.rsplit("/")[-1][:2] for p in outcome.inputs} == {"s1", "s4"}
+
+
+def test_a_slice_that_is_asked_for_and_lacking_is_a_warning(made, tmp_path):
+    outcome = stacked(made, tmp_path, tmp_path / "out", volumes=(), slices_asked=(1, 2, 7))
+    assert outcome.warnings == ["slice 7: not there, a gap"]
+    assert read(outcome, "stack_aip").shape[0] == 2
 
 
 def test_one_slice_is_a_stack_too(made, tmp_path):

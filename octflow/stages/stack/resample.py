@@ -1,0 +1,180 @@
+"""Blocks of a slice as they lie after it was shifted and turned."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octflow.core.axial import doubled, undoubled, wrap_axis
+from octflow.stages.stack.motion import Motion, turned
+
+Floats = NDArray[np.float32]
+Block = tuple[slice, slice, slice]
+
+_MIN_SUPPORT = 0.5
+"""Share of the interpolation weight that must come from pixels with a value."""
+
+
+class Source(Protocol):
+    """An array (Z, Y, X), in memory or on disk, that is read by slicing."""
+
+    shape: tuple[int, ...]
+
+    def __getitem__(self, where: tuple[slice, slice, slice], /) -> Any:  # noqa: ANN401
+        """Read a block; Zarr's arrays promise less than the array it is."""
+
+
+def resampled_block(source: Source, where: Block, motion: Motion, *, axial: bool = False) -> Floats:
+    """Return what a block shows of a moved slice, by linear interpolation in the plane.
+
+    Parameters
+    ----------
+    source : (Z, Y, X) array
+        The slice, NaN where it has no value.
+    where : (3,) slices
+        Block (z, y, x) of the frame with explicit bounds, which may reach beyond the source.
+    motion : Motion
+        Where in the source the pixels of the frame lie.
+    axial : bool
+        The values are axis angles in degrees that count from +x towards -y, as the instrument
+        does: they turn against the slice.
+
+    Returns
+    -------
+    block : (Z, Y, X) float32 array
+        NaN where less than half of the weight comes from pixels with a value.
+
+    Examples
+    --------
+    >>> line = np.arange(4.0, dtype=np.float32)[None, None]
+    >>> block = (slice(0, 1), slice(0, 1), slice(-1, 3))
+    >>> resampled_block(line, block, Motion((0.25, 0.0)))[0, 0].tolist()
+    [nan, 0.25, 1.25, 2.25]
+    """
+    if axial:
+        cos_2a, sin_2a = _interpolated(source, where, motion, doubled)
+        axis = undoubled(cos_2a, sin_2a).astype(np.float32)
+        return wrap_axis(axis + np.float32(motion.angle_deg)).astype(np.float32)
+    plain = _interpolated(source, where, motion, lambda block: (block,))[0]
+    return plain.astype(np.float32, copy=False)
+
+
+def resampled_axes(components: NDArray, where: Block, motion: Motion) -> Floats:
+    """Return unit axes of a moved slice; their signs are made alike before they are mixed.
+
+    Parameters
+    ----------
+    components : (3, Z, Y, X) array
+        Unit vectors (x, y, z) of either sign in the frame of the slice, 0 where there is none.
+    where, motion
+        As for `resampled_block`.
+
+    Returns
+    -------
+    axes : (3, Z, Y, X) float32 array
+        Unit vectors turned into the frame, 0 where there is none.
+    """
+    corners = [list(_corners(component, where, motion)) for component in components]
+    weights = [weight for weight, _ in corners[0]]
+    fields = [np.nan_to_num(np.stack([c[i][1] for c in corners])) for i in range(len(weights))]
+    nearest, heaviest = fields[0], weights[0]
+    for weight, field in zip(weights[1:], fields[1:], strict=True):
+        nearest = np.where(weight > heaviest, field, nearest)
+        heaviest = np.maximum(weight, heaviest)
+    total = np.zeros_like(nearest)
+    for weight, field in zip(weights, fields, strict=True):
+        sign = np.where(np.sum(field * nearest, axis=0) < 0, -1, 1)
+        total += weight * sign.astype(np.float32) * field
+    length = np.sqrt(np.sum(total**2, axis=0))
+    there = (length > 0) & (np.abs(nearest).max(axis=0) > 0)
+    axes = np.divide(total, length, out=np.zeros_like(total), where=there)
+    axes[0], axes[1] = turned(axes[0], axes[1], -motion.angle_deg)
+    return axes
+
+
+def _interpolated(
+    source: Source,
+    where: Block,
+    motion: Motion,
+    planes_of: Callable[[Floats], tuple[NDArray, ...]],
+) -> list[NDArray]:
+    """Average planes, made of each block of whole pixels, over what has a value."""
+    sums: list[NDArray] = []
+    support = np.zeros([s.stop - s.start for s in where], np.float32)
+    for weight, block in _corners(source, where, motion):
+        share = np.where(np.isfinite(block), weight, np.float32(0))
+        planes: list[NDArray] = [share * plane for plane in planes_of(np.nan_to_num(block))]
+        sums = [a + b for a, b in zip(sums, planes, strict=True)] if sums else planes
+        support += share
+    enough = support >= _MIN_SUPPORT
+    divisor = np.where(enough, support, np.float32(np.nan))
+    return [plane / divisor for plane in sums]
+
+
+def _corners(
+    source: Source, where: Block, motion: Motion
+) -> Iterator[tuple[NDArray[np.float32], Floats]]:
+    """Yield the weights, and the values, of the pixels around those of a block."""
+    if motion.angle_deg == 0:
+        return _shifted_corners(source, where, motion.shift_px)
+    return _turned_corners(source, where, motion)
+
+
+def _shifted_corners(
+    source: Source, where: Block, shift_px: tuple[float, float]
+) -> Iterator[tuple[NDArray[np.float32], Floats]]:
+    """Yield the blocks of whole pixels around the shifted one: one weight for all of a block."""
+    z, y, x = where
+    to_x, to_y = (int(np.floor(shift)) for shift in shift_px)
+    n_y, n_x = y.stop - y.start, x.stop - x.start
+    block = _read(source, (z, _grown(_moved(y, to_y)), _grown(_moved(x, to_x))))
+    for weight_y, by_y in _neighbours(shift_px[1] - to_y):
+        for weight_x, by_x in _neighbours(shift_px[0] - to_x):
+            corner = block[:, by_y : by_y + n_y, by_x : by_x + n_x]
+            yield np.asarray(weight_y * weight_x, np.float32), corner
+
+
+def _turned_corners(
+    source: Source, where: Block, motion: Motion
+) -> Iterator[tuple[NDArray[np.float32], Floats]]:
+    """Yield the four pixels around every one of a block: weights (Y, X)."""
+    z, y, x = where
+    at_x, at_y = motion.at(
+        np.arange(x.start, x.stop, dtype=float)[None],
+        np.arange(y.start, y.stop, dtype=float)[:, None],
+    )
+    i_x, i_y = np.floor(at_x).astype(np.int64), np.floor(at_y).astype(np.int64)
+    part_x, part_y = (at_x - i_x).astype(np.float32), (at_y - i_y).astype(np.float32)
+    box_y, box_x = (slice(int(i.min()), int(i.max()) + 2) for i in (i_y, i_x))
+    block = _read(source, (z, box_y, box_x))
+    n_z, _, n_x = block.shape
+    flat, first = block.reshape(n_z, -1), (i_y - box_y.start) * n_x + (i_x - box_x.start)
+    for by_y, weight_y in ((0, 1 - part_y), (1, part_y)):
+        for by_x, weight_x in ((0, 1 - part_x), (1, part_x)):
+            yield weight_y * weight_x, flat.take(first + (by_y * n_x + by_x), axis=1)
+
+
+def _neighbours(part: float) -> list[tuple[float, int]]:
+    """Return weights and offsets of the pixels around a fraction; none of weight 0."""
+    return [(weight, by) for weight, by in ((1 - part, 0), (part, 1)) if weight > 0]
+
+
+def _moved(where: slice, by: int) -> slice:
+    return slice(where.start + by, where.stop + by)
+
+
+def _grown(where: slice) -> slice:
+    return slice(where.start, where.stop + 1)
+
+
+def _read(source: Source, where: tuple[slice, slice, slice]) -> Floats:
+    """Read a block, NaN where it lies beyond the source."""
+    block = np.full([s.stop - s.start for s in where], np.nan, np.float32)
+    inside = [
+        slice(max(s.start, 0), min(s.stop, n)) for s, n in zip(where, source.shape, strict=True)
+    ]
+    if all(s.start < s.stop for s in inside):
+        target = tuple(_moved(i, -w.start) for i, w in zip(inside, where, strict=True))
+        block[target] = source[inside[0], inside[1], inside[2]]
+    return block

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+
+from octflow.core.axial import axis_difference
+from octflow.stages.stack.motion import Motion
+from octflow.stages.stack.resample import resampled_axes, resampled_block
+
+WHOLE = (slice(0, 2), slice(0, 6), slice(0, 7))
+
+
+def plane(n_z=2, n_y=6, n_x=7):
+    z, y, x = np.indices((n_z, n_y, n_x), dtype=np.float32)
+    return 100 * z + 10 * y + x
+
+
+@pytest.mark.parametrize("shift_px", [(0, 0), (2, -1), (0.25, 0.5), (-1.75, 2.5)])
+def test_a_plane_is_shifted_exactly(shift_px):
+    block = resampled_block(plane(), WHOLE, Motion(shift_px))
+    expected = plane() + shift_px[0] + 10 * shift_px[1]
+    x = np.arange(7) + shift_px[0]
+    y = np.arange(6) + shift_px[1]
+    inside = ((y >= 0) & (y <= 5))[:, None] & ((x >= 0) & (x <= 6))
+    np.testing.assert_allclose(block[:, inside], expected[:, inside], rtol=1e-6)
+
+
+def test_blocks_fit_together():
+    whole = resampled_block(plane(), WHOLE, Motion((0.3, -0.6)))
+    left, right = (
+        resampled_block(plane(), (slice(0, 2), slice(0, 6), x), Motion((0.3, -0.6)))
+        for x in (slice(0, 3), slice(3, 7))
+    )
+    np.testing.assert_array_equal(np.concatenate([left, right], axis=2), whole)
+
+
+def test_beyond_the_source_there_is_nothing():
+    assert np.isnan(resampled_block(plane(), WHOLE, Motion((100, 0)))).all()
+    deep = (slice(5, 8), slice(0, 6), slice(0, 7))
+    assert np.isnan(resampled_block(plane(), deep, Motion((0.5, 0)))).all()
+
+
+def test_a_hole_stays_a_hole_of_its_size():
+    source = plane()
+    source[:, 3, 3] = np.nan
+    block = resampled_block(source, WHOLE, Motion((0.3, 0)))
+    assert np.isnan(block[0, :, :6]).sum() == 1
+    assert np.isnan(block[0, 3, 3])
+
+
+def test_axes_on_both_sides_of_ninety_degrees_meet_there():
+    source = np.full((1, 3, 4), 88, np.float32)
+    source[..., 1::2] = -88
+    block = resampled_block(
+        source, (slice(0, 1), slice(0, 3), slice(0, 3)), Motion((0.5, 0)), axial=True
+    )
+    assert np.abs(axis_difference(block, 90)).max() < 1e-4
+
+
+def test_vectors_of_either_sign_are_mixed_as_axes():
+    one, other = np.array([0.8, 0.6, 0.0]), np.array([0.6, 0.8, 0.0])
+    field = np.stack([one, -other], axis=1)[:, None, None]
+    mixed = resampled_axes(field, (slice(0, 1), slice(0, 1), slice(0, 1)), Motion((0.5, 0)))[
+        :, 0, 0, 0
+    ]
+    np.testing.assert_allclose(np.abs(mixed), [np.sqrt(0.5), np.sqrt(0.5), 0], atol=1e-6)
+
+
+def test_where_there_is_no_axis_none_is_made():
+    field = np.zeros((3, 1, 4, 4))
+    field[0, 0, :, :2] = 1
+    axes = resampled_axes(field, (slice(0, 1), slice(0, 4), slice(0, 4)), Motion((0.2, 0)))
+    np.testing.assert_array_equal(axes[0, 0], [[1, 1, 0, 0]] * 4)
+
+
+TURN = Motion((1.25, -0.5), 7.0, (3.0, 2.0))
+
+
+def test_a_plane_is_turned_and_shifted_exactly():
+    block = resampled_block(plane(), WHOLE, TURN)
+    y, x = np.indices((6, 7))
+    c, s = np.cos(np.deg2rad(7)), np.sin(np.deg2rad(7))
+    at_x = 3 + 1.25 + c * (x - 3) - s * (y - 2)
+    at_y = 2 - 0.5 + s * (x - 3) + c * (y - 2)
+    inside = (at_x >= 0) & (at_x <= 6) & (at_y >= 0) & (at_y <= 5)
+    assert inside.sum() > 20
+    np.testing.assert_allclose(block[1][inside], (100 + at_x + 10 * at_y)[inside], rtol=1e-5)
+
+
+def test_turned_blocks_fit_together():
+    whole = resampled_block(plane(), WHOLE, TURN)
+    parts = [
+        resampled_block(plane(), (slice(0, 2), y, slice(0, 7)), TURN)
+        for y in (slice(0, 1), slice(1, 6))
+    ]
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
+
+
+def test_axes_turn_back_with_the_slice():
+    # A fibre along azimuth 20 in the frame lies along 27 in a slice that is turned by 7.
+    seen = np.deg2rad(27)
+    field = np.zeros((3, 1, 6, 7))
+    field[:2, 0] = np.array([np.cos(seen), np.sin(seen)])[:, None, None] * 0.8
+    field[2] = 0.6
+    x, y, z = resampled_axes(field, (slice(0, 1), slice(2, 4), slice(2, 5)), TURN)[:, 0]
+    np.testing.assert_allclose(np.rad2deg(np.arctan2(y, x)), 20, atol=1e-4)
+    np.testing.assert_allclose(z, 0.6, rtol=1e-5)
+
+
+def test_angles_of_the_instrument_count_the_other_way_round():
+    # Azimuth 60 in the frame is 67 in the slice, which the instrument calls -67.
+    source = np.full((1, 6, 7), -67, np.float32)
+    block = resampled_block(source, (slice(0, 1), slice(2, 4), slice(2, 5)), TURN, axial=True)
+    np.testing.assert_allclose(block, -60, atol=1e-4)
