@@ -152,16 +152,19 @@ def write_affine(target: Target, fixed: View, placed: list[Placed]) -> Product:
 def write_overview(
     path: Path, title: str, views: list[View], placed: list[Placed], field: FibreField | None
 ) -> None:
-    """Draw the sheet: overlays before and after, checkerboard, birefringence, axes, misfit."""
+    """Draw the sheet: overlays before and after, checkerboard, residual, axes, misfit."""
     fixed = views[0]
     azimuth = panel_of("ori", np.where(fixed.valid, fixed.axis_deg, np.nan), "azimuth, fixed")
     panels = [replace(azimuth, turning=-1)]
+    if field is None:
+        panels += _seen_alone(fixed)
     for one in placed:
         name = one.view.name
         panels += [
             Panel(f"{name}: before", _overlay(fixed.image, one.start.image)),
             Panel(f"{name}: after", _overlay(fixed.image, one.view.image)),
             Panel(f"{name}: checkerboard", _checkerboard(fixed.image, one.view.image)),
+            _residual(fixed, one.view),
         ]
     if field is not None:
         angles, value = angles_of(field), brightness(field.birefringence, (0, 1.2e-3))
@@ -171,7 +174,17 @@ def write_overview(
             Panel("axis: x red, y green, z blue", component_rgb(field.axis, value)),
             Panel("misfit of the views", field.misfit, "√Δn", None, "viridis"),
         ]
-    write_sheet(path, panels, title=title, across=4)
+    write_sheet(path, panels, title=title, across=5)
+
+
+def _seen_alone(view: View) -> list[Panel]:
+    """Show what there is of a view that no other one can be brought onto."""
+    apparent = np.where(view.valid, view.birefringence, np.nan)
+    return [
+        panel_of("biref", apparent, "birefringence, apparent"),
+        Panel("the map that is compared", view.image),
+        Panel("tissue", view.valid.astype(float), "", (0, 1)),
+    ]
 
 
 def _write_mat(target: Target, views: list[View], solved: dict[str, NDArray]) -> Product:
@@ -220,6 +233,14 @@ def _overlay(fixed: Floats, moving: Floats) -> NDArray[np.uint8]:
     """Show the fixed map in magenta and the moving one in green: agreement is grey."""
     one, other = (_levels(a) for a in (fixed, moving))
     return np.stack([one, other, one], axis=-1)
+
+
+def _residual(fixed: View, moved: View) -> Panel:
+    """Show what is left of the difference, each map in parts of what it spans."""
+    both = fixed.valid & moved.valid
+    shown = (_levels(a.image).astype(np.float32) / 255 for a in (moved, fixed))
+    left = np.where(both, next(shown) - next(shown), np.nan)
+    return Panel(f"{moved.name}: difference after", left, "of its range", (-0.5, 0.5), "coolwarm")
 
 
 def _checkerboard(fixed: Floats, moving: Floats, fields: int = 8) -> NDArray[np.uint8]:

@@ -37,7 +37,7 @@ def fibres():
     return np.stack([np.cos(alpha) * np.cos(phi), np.cos(alpha) * np.sin(phi), np.sin(alpha)])
 
 
-def write_view(fields, folder, name, mosaic):
+def write_view(fields, folder, name, mosaic, *, empty=False):
     """The maps of one illumination as stage stitch leaves them; the instrument's axis sign."""
     tilt_deg, way = TABLE[name], WAYS[name]
     matrix = fields.affine(tilt_deg, **way)
@@ -55,6 +55,8 @@ def write_view(fields, folder, name, mosaic):
         "ori": wrap_axis(-np.rad2deg(np.arctan2(s, c)) / 2),
         "mask": inside,
     }  # fmt: skip
+    if empty:
+        maps = {role: np.where(role == "mask", 0, np.full(SHAPE, np.nan)) for role in maps}
     listed = []
     for role, array in maps.items():
         path = folder / f"m{mosaic}_{role}.nii.gz"
@@ -67,9 +69,12 @@ def write_view(fields, folder, name, mosaic):
     )
 
 
-def registered(fields, folder, *names, table=TABLE, **settings):
+def registered(fields, folder, *names, table=TABLE, empty=(), **settings):
     return register_slice(
-        stitched=[write_view(fields, folder, name, i) for i, name in enumerate(names, start=1)],
+        stitched=[
+            write_view(fields, folder, name, i, empty=name in empty)
+            for i, name in enumerate(names, start=1)
+        ],
         overview=folder / "out/overview.jpg",
         folder=folder / "out",
         illuminations=[Illumination(name=n, tilt_deg=g, grid_size_x=1) for n, g in table.items()],
@@ -252,12 +257,26 @@ def test_an_affine_that_cannot_be_is_not_used(fields, tmp_path):
     assert "fail" in {gate.verdict for gate in outcome.gates}
 
 
-@pytest.mark.parametrize("name", ["normal", "tilted"])
-def test_one_view_alone_gives_what_it_can(fields, tmp_path, name):
-    outcome = registered(fields, tmp_path, name)
+@pytest.mark.parametrize("empty", [(), ("tilted",), ("normal",)])
+def test_one_view_alone_gives_what_it_can(fields, tmp_path, empty):
+    name = "tilted" if "normal" in empty else "normal"
+    outcome = registered(fields, tmp_path, *{name, *empty}, empty=empty)
     assert not any(p.role == "axis3d" for p in outcome.outputs)
     assert {"dneff_n", "phi_n"} <= set(read_mat(path_of(outcome, "mat")))
+    assert read(outcome, "valid").any()
     assert f"slice 1: only {name} is usable, so no 3-D axis" in outcome.warnings
+    assert set(empty) <= {w.rpartition(" ")[2] for w in outcome.warnings}
+    assert outcome.qc["views"] == 1
+
+
+def test_a_slice_without_tissue_has_no_axes_and_says_so(fields, tmp_path):
+    both = ("normal", "tilted")
+    outcome = registered(fields, tmp_path, *both, empty=both)
+    assert not read(outcome, "valid").any()
+    assert np.isnan(read_mat(path_of(outcome, "mat"))["phi_n"]).all()
+    assert not any(p.role in {"axis3d", "dn"} for p in outcome.outputs)
+    assert "slice 1: no tissue in any view, so no fibre axes" in outcome.warnings
+    assert (outcome.qc["views"], outcome.qc["fixed"]) == (0, "normal")
 
 
 def test_views_with_alike_tilts_are_refused(fields, tmp_path):
@@ -272,5 +291,5 @@ def test_a_lost_map_is_named(fields, tmp_path):
 
 
 def test_no_view_at_all_is_refused(fields, tmp_path):
-    with pytest.raises(EstimateError, match="found no tissue"):
+    with pytest.raises(EstimateError, match="found no illumination"):
         registered(fields, tmp_path)
