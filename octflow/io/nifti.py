@@ -23,6 +23,8 @@ def write_nifti(
     voxel_size_mm: tuple[float, float, float],
     origin_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
     slope: float | None = None,
+    name: str = "",
+    description: str = "",
 ) -> None:
     """Write a map (Y, X), a volume (Z, Y, X) or a vector map (C, Z, Y, X).
 
@@ -38,9 +40,14 @@ def write_nifti(
         Position (x, y, z) of the centre of the first voxel.
     slope : float, optional
         What readers multiply the stored values with.
+    name : str
+        What the values are called, up to 15 characters of ASCII.
+    description : str
+        What they are, with their unit, up to 79 characters of ASCII.
     """
     volume = array[None] if array.ndim == 2 else array
     image = _image(volume, voxel_size_mm, origin_mm)
+    image.header["intent_name"], image.header["descrip"] = name.encode(), description.encode()
     start = _start_of(image.header, 1 if slope is None else slope)
     with replacing(path) as part, part.open("wb") as file:
         if path.name.endswith(".gz"):

@@ -160,10 +160,11 @@ def write_preview(
 
 
 def write_picture(
-    path: Path, rgb: NDArray[np.uint8], *, dpi: tuple[float, ...] | None = None
+    path: Path, rgb: NDArray[np.uint8], *, dpi: tuple[float, ...] | None = None, comment: str = ""
 ) -> None:
-    """Write RGB (Y, X, 3), or grey (Y, X), as JPEG or PNG by the suffix."""
+    """Write RGB (Y, X, 3), or grey (Y, X), as JPEG (with a comment) or PNG by the suffix."""
     options: dict[str, Any] = {} if dpi is None else {"dpi": dpi}
+    options |= {"comment": comment} if comment else {}
     with replacing(path) as part:
         Image.fromarray(rgb).save(part, quality=_JPEG_QUALITY, **options)
 

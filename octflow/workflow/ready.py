@@ -203,6 +203,14 @@ class Ready:
         slices = {experiment.slice_of(m) for m in self.mosaics}
         return sorted(s for s in slices if set(experiment.mosaics_of(s)) <= set(self.mosaics))
 
+    @property
+    def unseen(self) -> dict[int, list[int]]:
+        """Mosaics of which there is nothing, of the slices that have begun to arrive."""
+        experiment, seen = self.config.experiment, self.mosaics_seen
+        begun = sorted({experiment.slice_of(mosaic) for mosaic in seen})
+        unseen = {s: [m for m in experiment.mosaics_of(s) if m not in seen] for s in begun}
+        return {slice_id: mosaics for slice_id, mosaics in unseen.items() if mosaics}
+
     def template_of(self, illumination: str) -> int:
         """Return the mosaic that gives the focus of an illumination and numbers its tiles."""
         return self.templates_of(illumination)[0]

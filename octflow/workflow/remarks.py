@@ -11,6 +11,10 @@ def remarks_of(ready: Ready) -> list[str]:
     """Say what waits and what failed, one line each."""
     lines = [f"waiting: {waiting}" for waiting in ready.waiting]
     lines += [
+        f"waiting: slice {slice_id}: nothing of mosaics {mosaics} has arrived"
+        for slice_id, mosaics in ready.unseen.items()
+    ]
+    lines += [
         f"waiting: mosaic {mosaic}: its tile coordinates are found on mosaics {lacking} too, "
         "which are not complete (stitch.template_slices)"
         for mosaic, lacking in ready.without_coordinates.items()

@@ -8,6 +8,7 @@ from octflow.core.layout import flag
 from octflow.io.missing import declare_missing
 from octflow.workflow.config import read_config
 from octflow.workflow.ready import Ready
+from octflow.workflow.remarks import remarks_of
 
 ROWS = [
     {"name": "normal", "grid_size_x": 2},
@@ -64,6 +65,14 @@ def test_mosaics_and_slices_follow_their_batches(bench):
     assert (bench.ready.mosaics, bench.ready.slices) == ([1], [])
     bench.arrive(2, [1, 2])
     assert (bench.ready.mosaics, bench.ready.slices) == ([1, 2], [1])
+
+
+def test_a_slice_of_which_a_mosaic_has_not_come_is_told(bench):
+    bench.arrive(1, [1])
+    assert bench.ready.unseen == {1: [2]}
+    assert "waiting: slice 1: nothing of mosaics [2] has arrived" in remarks_of(bench.ready)
+    declare_missing(bench.project, 2, [1, 2], "laser off")
+    assert bench.ready.unseen == {}
 
 
 def test_a_mosaic_waits_for_the_slice_that_gives_the_coordinates(bench):

@@ -58,30 +58,32 @@ def register_slice(
     Returns
     -------
     outcome : Outcome
-        With one usable illumination only: its in-plane products and a warning.
+        With one usable illumination only: its in-plane products and a warning. Without tissue in
+        any: the same, without a valid pixel, so that the other slices are stacked.
 
     Raises
     ------
     EstimateError
-        No illumination of the slice holds tissue, or all tilts are alike.
+        There is no illumination of the slice, or all tilts are alike.
     """
     records = _in_table_order([read_record(flag) for flag in stitched], illuminations)
     read = [p for record in records for p in _read_products(record, settings.image)]
     views = [_view(record, illuminations, settings.image) for record in records]
+    if not views:
+        raise EstimateError(f"slice {slice_id}: found no illumination of it, expected at least one")
     usable = _straight_first([view for view in views if view.valid.any()])
-    if not usable:
-        raise EstimateError(f"slice {slice_id}: found no tissue in {len(views)} views of it")
-    target = Target(folder, slice_id, _voxel_size_mm(records, usable[0], instrument))
-    placed = [_placed(usable[0], moving, settings) for moving in usable[1:]]
+    fixed = [*usable, *_straight_first(views)][0]
+    target = Target(folder, slice_id, _voxel_size_mm(records, fixed, instrument))
+    placed = [_placed(fixed, moving, settings) for moving in usable[1:]]
     seen = [
-        smoothed_view(v, settings.axis_smoothing_px) for v in [usable[0], *(p.view for p in placed)]
+        smoothed_view(v, settings.axis_smoothing_px) for v in [fixed, *(p.view for p in placed)]
     ]
     field = _field(seen, settings) if placed else None
     outputs = _write(target, overview, seen, placed, field, settings)
     return Outcome(
         inputs=read,
         outputs=outputs,
-        qc=_qc(seen, placed, field),
+        qc={"views": len(usable)} | _qc(seen, placed, field),
         gates=[gate for one in placed for gate in one.gates],
         warnings=_warnings(slice_id, illuminations, usable, placed),
     )
@@ -170,7 +172,7 @@ def _write(
 
 
 def _qc(seen: list[View], placed: list[Placed], field: FibreField | None) -> Qc:
-    qc: Qc = {"views": len(seen), "fixed": seen[0].name}
+    qc: Qc = {"fixed": seen[0].name}
     for one in placed:
         name = one.view.name
         qc |= {
@@ -197,6 +199,8 @@ def _warnings(
     names = [view.name for view in usable]
     lost = [row.name for row in table if row.name not in names]
     warnings = [f"slice {slice_id}: no tissue seen under {name}" for name in lost]
+    if not usable:
+        warnings.append(f"slice {slice_id}: no tissue in any view, so no fibre axes")
     if len(usable) == 1:
         warnings.append(f"slice {slice_id}: only {names[0]} is usable, so no 3-D axis")
     return warnings + [

@@ -1,6 +1,7 @@
 """What stage register writes for a slice."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,19 @@ from octflow.stages.register.angles import (
     polar_angle_from_azimuths,
 )
 from octflow.stages.register.fibres import FibreField, View
+from octflow.stages.register.keys import (
+    azimuth_key,
+    component_key,
+    inclination_key,
+    key_size_px,
+    with_key,
+)
+from octflow.stages.register.meanings import MAPS, ONE_VIEW, PICTURES, Meaning, units_of
 from octflow.stages.register.placing import Placed
 
 Floats = NDArray[np.floating]
-
-UNITS = (
-    "dneff_n, dneff_x, biref: birefringence without unit; phi_n, phi_x, psi, Psi, Theta, alpha: "
-    "radians; n: normal view, x: tilted view, on the pixels of the normal one"
-)
-"""Stored in the .mat as variable `units`."""
+Key = Callable[[int], NDArray[np.uint8]]
+"""Draws the colour key of a picture in the size given."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +54,23 @@ class Target:
         """Name a product of the slice."""
         return self.folder / f"slice-{self.slice_id:03d}_{product_name}"
 
-    def write_map(self, role: str, array: NDArray) -> Product:
-        """Write a map (Y, X) or vectors (3, Y, X) as NIfTI."""
+    def write_map(self, role: str, array: NDArray, meaning: Meaning | None = None) -> Product:
+        """Write a map (Y, X) or vectors (3, Y, X) as NIfTI that tells name and unit."""
         path = self.path(f"{role}.nii.gz")
         write_nifti(
-            path, array[:, None] if array.ndim == 3 else array, voxel_size_mm=self.voxel_size_mm
+            path,
+            array[:, None] if array.ndim == 3 else array,
+            voxel_size_mm=self.voxel_size_mm,
+            name=role,
+            description=str(meaning or MAPS[role]),
         )
         return product(path, role)
 
-    def write_colours(self, role: str, rgb: NDArray[np.uint8]) -> Product:
-        """Write a picture (Y, X, 3) as JPEG."""
+    def write_colours(self, role: str, rgb: NDArray[np.uint8], key: Key) -> Product:
+        """Write a picture (Y, X, 3) as JPEG, with its colour key beside it."""
         path = self.path(f"{role}.jpg")
-        write_picture(path, rgb)
+        keyed = with_key(rgb, key(key_size_px(rgb.shape)))
+        write_picture(path, keyed, comment=PICTURES[role])
         return product(path, f"{role}_jpeg")
 
 
@@ -107,9 +117,11 @@ def write_field(
         target.write_map("uncertainty_inclination", field.inclination_uncertainty_deg),
         target.write_map("valid", field.valid.astype(np.uint8)),
         _write_mat(target, views, _solved_variables(field, angles, views)),
-        target.write_colours("inplane", hue_rgb(np.rad2deg(angles.azimuth), value)),
-        target.write_colours("thruplane", hue_rgb(np.rad2deg(angles.inclination), value)),
-        target.write_colours("axis3d", component_rgb(field.axis, value)),
+        target.write_colours("inplane", hue_rgb(np.rad2deg(angles.azimuth), value), azimuth_key),
+        target.write_colours(
+            "thruplane", hue_rgb(np.rad2deg(angles.inclination), value), inclination_key
+        ),
+        target.write_colours("axis3d", component_rgb(field.axis, value), component_key),
     ]
 
 
@@ -117,9 +129,9 @@ def write_view(target: Target, view: View, window_dn: tuple[float, float]) -> li
     """Write what one view alone tells: its azimuth and apparent birefringence."""
     value = brightness(np.where(view.valid, view.birefringence, 0), window_dn)
     return [
-        target.write_map("valid", view.valid.astype(np.uint8)),
+        target.write_map("valid", view.valid.astype(np.uint8), ONE_VIEW),
         _write_mat(target, [view], {}),
-        target.write_colours("inplane", hue_rgb(view.axis_deg, value)),
+        target.write_colours("inplane", hue_rgb(view.axis_deg, value), azimuth_key),
     ]
 
 
@@ -142,16 +154,19 @@ def write_affine(target: Target, fixed: View, placed: list[Placed]) -> Product:
 def write_overview(
     path: Path, title: str, views: list[View], placed: list[Placed], field: FibreField | None
 ) -> None:
-    """Draw the sheet: overlays before and after, checkerboard, birefringence, axes, errors."""
+    """Draw the sheet: overlays before and after, checkerboard, residual, axes, errors."""
     fixed = views[0]
     azimuth = panel_of("ori", np.where(fixed.valid, fixed.axis_deg, np.nan), "azimuth, fixed")
     panels = [replace(azimuth, turning=-1)]
+    if field is None:
+        panels += _seen_alone(fixed)
     for one in placed:
         name = one.view.name
         panels += [
             Panel(f"{name}: before", _overlay(fixed.image, one.start.image)),
             Panel(f"{name}: after", _overlay(fixed.image, one.view.image)),
             Panel(f"{name}: checkerboard", _checkerboard(fixed.image, one.view.image)),
+            _residual(fixed, one.view),
         ]
     if field is not None:
         angles, value = angles_of(field), brightness(field.birefringence, (0, 1.2e-3))
@@ -162,12 +177,23 @@ def write_overview(
             Panel("misfit of the views", field.misfit, "√Δn", None, "viridis"),
             Panel("uncertainty of the axis", field.uncertainty_deg, "deg", (0, 45), "viridis"),
         ]
-    write_sheet(path, panels, title=title, across=4)
+    write_sheet(path, panels, title=title, across=5)
+
+
+def _seen_alone(view: View) -> list[Panel]:
+    """Show what there is of a view that no other one can be brought onto."""
+    apparent = np.where(view.valid, view.birefringence, np.nan)
+    return [
+        panel_of("biref", apparent, "birefringence, apparent"),
+        Panel("the map that is compared", view.image),
+        Panel("tissue", view.valid.astype(float), "", (0, 1)),
+    ]
 
 
 def _write_mat(target: Target, views: list[View], solved: dict[str, NDArray]) -> Product:
     path = target.path("axis3d.mat")
-    write_mat(path, _seen_variables(views) | solved | {"units": np.array(UNITS)})
+    variables = _seen_variables(views) | solved
+    write_mat(path, variables | {"units": np.array(units_of(variables))})
     return product(path, "mat")
 
 
@@ -210,6 +236,14 @@ def _overlay(fixed: Floats, moving: Floats) -> NDArray[np.uint8]:
     """Show the fixed map in magenta and the moving one in green: agreement is grey."""
     one, other = (_levels(a) for a in (fixed, moving))
     return np.stack([one, other, one], axis=-1)
+
+
+def _residual(fixed: View, moved: View) -> Panel:
+    """Show what is left of the difference, each map in parts of what it spans."""
+    both = fixed.valid & moved.valid
+    shown = (_levels(a.image).astype(np.float32) / 255 for a in (moved, fixed))
+    left = np.where(both, next(shown) - next(shown), np.nan)
+    return Panel(f"{moved.name}: difference after", left, "of its range", (-0.5, 0.5), "coolwarm")
 
 
 def _checkerboard(fixed: Floats, moving: Floats, fields: int = 8) -> NDArray[np.uint8]:
