@@ -13,7 +13,7 @@ memory is its peak above what the maps take.
 "SimpleITK" has the same start, every pixel, and what its examples set: Mattes mutual information of
 50 bins over a seeded random fifth of the pixels, gradient descent with 100 steps at a learning rate
 of 1, scales from physical shift, levels of 1/4, 1/2 and 1 smoothed by 2, 1 and 0. "regular step"
-is the same with the optimiser of octflow and 200 steps.
+is the same with the optimiser of octflow: steps that are halved, 200 of them.
 
 Exit status 1 where octflow is further off than 0.5 px.
 """
@@ -73,13 +73,15 @@ def by_simpleitk(maps: TwoMaps, start: np.ndarray, threads: int, *, regular: boo
     method.SetMetricSamplingPercentage(0.2, 1)
     method.SetInterpolator(sitk.sitkLinear)
     if regular:
-        method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-3, 200)
+        method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-3, 200, 0.5, 1e-8)
     else:
         method.SetOptimizerAsGradientDescent(1.0, 100, 1e-6, 10)
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([4, 2, 1])
     method.SetSmoothingSigmasPerLevel([2, 1, 0])
-    affine = sitk.AffineTransform(start[:, :2].ravel().tolist(), start[:, 2].tolist())
+    centre = (np.array(maps.fixed.shape[::-1]) - 1) / 2
+    moved = start[:, :2] @ centre + start[:, 2] - centre
+    affine = sitk.AffineTransform(start[:, :2].ravel().tolist(), moved.tolist(), centre.tolist())
     method.SetInitialTransform(affine, inPlace=True)
     method.Execute(*images)
     linear = np.array(affine.GetMatrix()).reshape(2, 2)

@@ -88,12 +88,19 @@ def shape_of(matrix: NDArray, known: NDArray) -> Shape:
 def guess(fixed_valid: Mask, moving_valid: Mask, known: NDArray) -> NDArray[np.float64]:
     """Return the affine of the known tilt that lays the centres of the valid areas on each other.
 
+    Raises
+    ------
+    EstimateError
+        Nothing is valid in one of them.
+
     Examples
     --------
     >>> known = foreshortening(60)
     >>> guess(np.ones((5, 21), bool), np.ones((5, 15), bool), known).round(3).tolist()
     [[0.5, 0.0, 2.0], [0.0, 1.0, 0.0]]
     """
+    if not (fixed_valid.any() and moving_valid.any()):
+        raise EstimateError("registration: found a view without any value, expected tissue")
     fixed, moving = (np.argwhere(v).mean(axis=0)[::-1] for v in (fixed_valid, moving_valid))
     return np.column_stack([known, moving - known @ fixed])
 

@@ -13,7 +13,7 @@ from octflow.core.record import Outcome, Product, Record
 from octflow.io.nifti import read_nifti, read_voxel_size_mm
 from octflow.io.records import checked, listed, product, read_record
 from octflow.stages.register.fibres import FibreField, View, fibre_field, smoothed_view
-from octflow.stages.register.placing import Bounds, Placed, Search, place
+from octflow.stages.register.placing import Placed, Search, place
 from octflow.stages.register.products import (
     Target,
     write_affine,
@@ -140,12 +140,7 @@ def _placed(fixed: View, moving: View, settings: RegisterSettings) -> Placed:
         iterations=settings.iterations,
         largest_level_px=settings.largest_level_px,
     )
-    bounds = Bounds(
-        min_overlap_fraction=settings.min_overlap_fraction,
-        max_rotation_deg=settings.max_rotation_deg,
-        max_stretch_fraction=settings.max_stretch_fraction,
-    )
-    return place(fixed, moving, search, bounds)
+    return place(fixed, moving, search, dict(settings.gates))
 
 
 def _field(views: list[View], settings: RegisterSettings) -> FibreField:
@@ -181,6 +176,8 @@ def _qc(seen: list[View], placed: list[Placed], field: FibreField | None) -> Qc:
             f"{name}_rotation_deg": one.shape.rotation_deg,
             f"{name}_stretch_fraction": one.shape.stretch_fraction,
             f"{name}_overlap_fraction": one.overlap_fraction,
+            f"{name}_residual_px": one.numbers.get("residual_px"),
+            f"{name}_recognised_fraction": one.numbers.get("recognised_fraction"),
         }
     if field is not None:
         qc["valid_fraction"] = float(field.valid.sum() / max(seen[0].valid.sum(), 1))
@@ -203,6 +200,12 @@ def _warnings(
         warnings.append(f"slice {slice_id}: no tissue in any view, so no fibre axes")
     if len(usable) == 1:
         warnings.append(f"slice {slice_id}: only {names[0]} is usable, so no 3-D axis")
+    warnings += [
+        f"slice {slice_id}: {gate.name}: found {gate.value}, bound {gate.bound}"
+        for one in placed
+        for gate in one.gates
+        if gate.verdict != "pass"
+    ]
     return warnings + [
         f"slice {slice_id}: registration of {one.view.name} was not believed, the guess from its"
         " tilt was used"

@@ -1,19 +1,21 @@
 """Place a moving view on the fixed one, and judge whether that can be believed."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from octflow.core.errors import EstimateError
+from octflow.core.gates import Bound, judged
 from octflow.core.record import Gate
+from octflow.stages.register.agreement import agreement
 from octflow.stages.register.align import Alignment, Shape, align, foreshortening, guess, shape_of
-from octflow.stages.register.fibres import View, seen_fraction, warped_view
+from octflow.stages.register.fibres import Mask, View, seen_fraction, warped_view
 
 log = logging.getLogger(__name__)
 
-_LEAST_GAIN_NATS = -0.01
-"""A good guess cannot be improved, and the last step of a descent may overshoot a little."""
+Numbers = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -25,18 +27,6 @@ class Search:
     levels: int = 3
     iterations: int = 200
     largest_level_px: int = 2_000_000
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What an affine must keep to, to be used."""
-
-    min_overlap_fraction: float = 0.5
-    """Least part of the tissue that both views see."""
-    max_rotation_deg: float = 5.0
-    """Largest rotation."""
-    max_stretch_fraction: float = 0.1
-    """Largest scale or shear beyond the foreshortening."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +43,10 @@ class Placed:
     """Rotation and stretch of the affine that was found."""
     overlap_fraction: float
     """Tissue that both views see under the affine that was found."""
+    numbers: Numbers
+    """What the affine that was found was judged by; empty where none was found."""
     gates: list[Gate]
-    """Judgements of what was found."""
+    """The judgements."""
 
     @property
     def trusted(self) -> bool:
@@ -62,17 +54,17 @@ class Placed:
         return all(gate.verdict != "fail" for gate in self.gates)
 
 
-def place(fixed: View, moving: View, search: Search, bounds: Bounds) -> Placed:
+def place(fixed: View, moving: View, search: Search, bounds: Mapping[str, Bound]) -> Placed:
     """Register a moving view; where that fails, fall back on the guess from the tilt.
 
     Parameters
     ----------
     fixed, moving : View
-        Maps of two illuminations.
+        Maps of two illuminations, tissue in both.
     search : Search
         How to search.
-    bounds : Bounds
-        What to believe.
+    bounds : dict of str to AtLeast or AtMost
+        What to believe, by the names of `numbers_of`.
 
     Returns
     -------
@@ -80,7 +72,7 @@ def place(fixed: View, moving: View, search: Search, bounds: Bounds) -> Placed:
         A failed gate in it says that the affine found was not believed.
     """
     known = foreshortening(moving.tilt_deg, fixed.tilt_deg)
-    start = guess(np.isfinite(fixed.image), np.isfinite(moving.image), known)
+    start = guess(_seen(fixed), _seen(moving), known)
     at_start = warped_view(moving, start, fixed.valid.shape, 0.0)
     try:
         found = align(fixed.image, moving.image, start, **vars(search))
@@ -89,64 +81,63 @@ def place(fixed: View, moving: View, search: Search, bounds: Bounds) -> Placed:
         lost = Gate(name=f"{moving.name}_registration", verdict="fail", value=None, bound=0)
         seen = seen_fraction(fixed, at_start)
         guessed = Alignment(start, 0.0, 0.0)
-        return Placed(at_start, at_start, guessed, shape_of(start, known), seen, [lost])
+        return Placed(at_start, at_start, guessed, shape_of(start, known), seen, {}, [lost])
     shape = shape_of(found.matrix, known)
     view = warped_view(moving, found.matrix, fixed.valid.shape, shape.rotation_deg)
+    numbers = numbers_of(fixed, view, found, shape)
+    gates = judged_view(moving.name, numbers, bounds)
     seen = seen_fraction(fixed, view)
-    gain = found.mutual_information - found.start_mutual_information
-    gates = judged(shape, seen, gain, bounds=bounds, name=moving.name)
-    placed = Placed(view, at_start, found, shape, seen, gates)
+    placed = Placed(view, at_start, found, shape, seen, numbers, gates)
     if placed.trusted:
         return placed
-    agreement = found.start_mutual_information
-    return Placed(at_start, at_start, Alignment(start, agreement, agreement), shape, seen, gates)
+    information = found.start_mutual_information
+    guessed = Alignment(start, information, information)
+    return replace(placed, view=at_start, alignment=guessed)
 
 
-def judged(
-    shape: Shape, overlap_fraction: float, gain: float, *, bounds: Bounds, name: str
-) -> list[Gate]:
-    """Hold an affine against what is possible.
+def numbers_of(fixed: View, view: View, found: Alignment, shape: Shape) -> Numbers:
+    """Return what an affine is judged by.
 
     Parameters
     ----------
+    fixed, view : View
+        The fixed view, and the moving one on its pixels.
+    found : Alignment
+        The affine and the mutual information.
     shape : Shape
-        Rotation and stretch of the affine.
-    overlap_fraction : float
-        Tissue seen by both views.
-    gain : float
-        Mutual information after registration less before it, in nats.
-    bounds : Bounds
-        What to believe.
-    name : str
-        Illumination, named in every gate.
+        What the affine does.
 
     Returns
     -------
-    gates : list of Gate
-        Any that failed means that the affine must not be used.
+    numbers : dict of str to float or None
+        `overlap_fraction`, `rotation_deg` (its size), `stretch_fraction`, `information_gain_nats`,
+        `residual_px`, `recognised_fraction`; None is what could not be measured.
+    """
+    return {
+        "overlap_fraction": seen_fraction(fixed, view),
+        "rotation_deg": abs(shape.rotation_deg),
+        "stretch_fraction": shape.stretch_fraction,
+        "information_gain_nats": found.mutual_information - found.start_mutual_information,
+        **vars(agreement(fixed.image, view.image)),
+    }
+
+
+def judged_view(name: str, numbers: Numbers, bounds: Mapping[str, Bound]) -> list[Gate]:
+    """Hold the numbers of a view against their bounds, under its name.
 
     Examples
     --------
-    >>> gates = judged(Shape(7.0, 0.0, 1.0), 0.9, 0.2, bounds=Bounds(), name="tilted")
-    >>> [gate.verdict for gate in gates]
-    ['pass', 'fail', 'pass', 'pass']
+    >>> from octflow.core.gates import AtMost
+    >>> bounds = {"rotation_deg": AtMost(warn=4, fail=5)}
+    >>> [gate] = judged_view("tilted", {"rotation_deg": 7.0}, bounds)
+    >>> gate.name, gate.verdict
+    ('tilted_rotation_deg', 'fail')
     """
+    gates = judged(numbers, bounds)
+    return [gate.model_copy(update={"name": f"{name}_{gate.name}"}) for gate in gates]
 
-    def gate(what: str, value: float, bound: float, *, good: bool) -> Gate:
-        return Gate(
-            name=f"{name}_{what}", verdict="pass" if good else "fail", value=value, bound=bound
-        )
 
-    turn, stretch = abs(shape.rotation_deg), shape.stretch_fraction
-    least = bounds.min_overlap_fraction
-    return [
-        gate("overlap_fraction", overlap_fraction, least, good=overlap_fraction >= least),
-        gate("rotation_deg", turn, bounds.max_rotation_deg, good=turn <= bounds.max_rotation_deg),
-        gate(
-            "stretch_fraction",
-            stretch,
-            bounds.max_stretch_fraction,
-            good=stretch <= bounds.max_stretch_fraction,
-        ),
-        gate("information_gain_nats", gain, _LEAST_GAIN_NATS, good=gain >= _LEAST_GAIN_NATS),
-    ]
+def _seen(view: View) -> Mask:
+    """Return where a view holds something to be compared, or else tissue."""
+    seen = np.isfinite(view.image)
+    return seen if seen.any() else view.valid

@@ -4,7 +4,26 @@ from typing import Literal
 
 from pydantic import Field
 
+from octflow.core.gates import AtLeast, AtMost
 from octflow.core.settings import Settings
+
+
+class RegisterBounds(Settings):
+    """What the affine between two illuminations is held against; one that fails is not used."""
+
+    overlap_fraction: AtLeast = AtLeast(warn=0.7, fail=0.5)
+    """Part of the smaller tissue that both illuminations see."""
+    rotation_deg: AtMost = AtMost(warn=4, fail=5)
+    """Rotation between the illuminations, either way."""
+    stretch_fraction: AtMost = AtMost(warn=0.07, fail=0.1)
+    """Scale or shear beyond the foreshortening by the tilt."""
+    information_gain_nats: AtLeast = AtLeast(fail=-0.01)
+    """Mutual information won; a good guess cannot be improved, and a last step may overshoot."""
+    residual_px: AtMost = AtMost(warn=2, fail=8)
+    """Root mean square shift of patches afterwards: more is no affine, or not this one."""
+    recognised_fraction: AtLeast = AtLeast(warn=0.3)
+    """Part of the patches of tissue that show in both illuminations, near their place; smooth
+    tissue shows little, so that a refusal is left to be set."""
 
 
 class RegisterSettings(Settings):
@@ -28,11 +47,7 @@ class RegisterSettings(Settings):
     """Noise of a view in root of birefringence; 0 takes it from the misfit of the views."""
     view_weights: dict[str, float] = Field(default_factory=dict)
     """Weight of an illumination in the least squares, by name; 1 where it is not named."""
-    min_overlap_fraction: float = Field(0.5, ge=0, le=1)
-    """Part of the tissue that both illuminations must see."""
-    max_rotation_deg: float = Field(5.0, gt=0, le=45)
-    """Largest believable rotation between two illuminations."""
-    max_stretch_fraction: float = Field(0.1, gt=0, le=0.5)
-    """Largest believable scale or shear beyond the foreshortening by the tilt."""
+    gates: RegisterBounds = RegisterBounds()
+    """Bounds of the quality of a registration, each with a warning and a refusal."""
     colour_window_dn: tuple[float, float] = (0.0, 1.2e-3)
     """Birefringence shown black and shown at full brightness."""

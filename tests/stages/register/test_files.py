@@ -27,6 +27,7 @@ WAYS = {
     "tilted": {"rotation_deg": 2, "shift": (6.0, -4.0)},
     "tiltPos": {"rotation_deg": -1, "shift": (1.0, 5.0)},
 }
+STRICT = {"rotation_deg": {"warn": 0.5, "fail": 0.5}}
 VOXEL_MM = (0.01, 0.01, 0.0025)
 
 
@@ -267,11 +268,12 @@ def test_gates_pass(outcome):
 
 
 def test_an_affine_that_cannot_be_is_not_used(fields, tmp_path):
-    outcome = registered(fields, tmp_path, "normal", "tilted", max_rotation_deg=0.5)
+    outcome = registered(fields, tmp_path, "normal", "tilted", gates=STRICT)
     used = json.loads(path_of(outcome, "affine").read_text())["moving"][0]
     assert not used["trusted"]
     assert used["matrix"][0][1] == 0
     assert any("not believed" in warning for warning in outcome.warnings)
+    assert any("tilted_rotation_deg: found" in warning for warning in outcome.warnings)
     assert "fail" in {gate.verdict for gate in outcome.gates}
 
 
