@@ -14,6 +14,8 @@ _PATCHES = 4
 """Patches along the shorter side of the maps."""
 _PATCH_PX, _REACH_PX = (64, 256), 16
 """Least and largest side of a patch, and how far it is searched for, on the lattice."""
+_FEWEST = 8
+"""Patches of tissue below which nothing is said: chance would decide."""
 _LATTICE_PX = 2_000_000
 """Most pixels that are looked at."""
 _BAND_PX = (1.2, 3.0)
@@ -29,7 +31,7 @@ class Agreement:
     residual_px: float | None
     """Root mean square shift of the patches that are recognised; None where none is."""
     recognised_fraction: float | None
-    """Part of the patches of tissue recognised near their place; None where there is no patch."""
+    """Part of the patches of tissue recognised near their place; None where there are too few."""
 
 
 def agreement(fixed: Floats, moving: Floats) -> Agreement:
@@ -64,9 +66,11 @@ def agreement(fixed: Floats, moving: Floats) -> Agreement:
         if np.isfinite(one[box] + other[box]).mean() > 0.5
     ]
     recognised = [shift for shift in shifts if shift is not None]
+    if len(shifts) < _FEWEST:
+        return Agreement(None, None)
     return Agreement(
         residual_px=step_px * math.sqrt(np.mean(recognised)) if recognised else None,
-        recognised_fraction=len(recognised) / len(shifts) if shifts else None,
+        recognised_fraction=len(recognised) / len(shifts),
     )
 
 

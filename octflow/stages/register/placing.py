@@ -111,14 +111,16 @@ def numbers_of(fixed: View, view: View, found: Alignment, shape: Shape) -> Numbe
     -------
     numbers : dict of str to float or None
         `overlap_fraction`, `rotation_deg` (its size), `stretch_fraction`, `information_gain_nats`,
-        `residual_px`, `recognised_fraction`; None is what could not be measured.
+        `residual_px`, `recognised_fraction`, but for maps too small to tell; None is what could not
+        be measured.
     """
+    patches = agreement(fixed.image, view.image)
     return {
         "overlap_fraction": seen_fraction(fixed, view),
         "rotation_deg": abs(shape.rotation_deg),
         "stretch_fraction": shape.stretch_fraction,
         "information_gain_nats": found.mutual_information - found.start_mutual_information,
-        **vars(agreement(fixed.image, view.image)),
+        **(vars(patches) if patches.recognised_fraction is not None else {}),
     }
 
 
