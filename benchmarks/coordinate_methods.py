@@ -66,7 +66,7 @@ class Scan:
 
 
 def octflow(scan):
-    """Ours, as the rule find_tilemap calls it."""
+    """Ours: links and solution as in the rule find_tilemap."""
     from octflow.stages.stitch.coordinates import find_positions
 
     grid = {x * scan.size[1] + y: (x, y) for x in range(scan.size[0]) for y in range(scan.size[1])}

@@ -127,7 +127,7 @@ def refine_tilemap(
     blended = blend_halves(own.layout(shape), aip, scan.grid)
     panels = [
         *report.link_panels(refined.solution, scan.grid, blended),
-        report.moved_panel(refined, scan.grid, blended),
+        report.moved_panel(refined, blended),
     ]
     write_sheet(picture, panels, title=f"Tile coordinates, mosaic {mosaic}", across=4)
     numbers = report.link_numbers(refined.solution, scan.grid) | report.moved_numbers(refined)

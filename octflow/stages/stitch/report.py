@@ -86,7 +86,7 @@ def link_panels(solution: Solution, grid: Grid, aip: Blended) -> list[Panel]:
     ]
 
 
-def moved_panel(refined: Refined, grid: Grid, aip: Blended) -> Panel:
+def moved_panel(refined: Refined, aip: Blended) -> Panel:
     """Show how the tiles of a mosaic lie off the template."""
     at_px = _middles(refined.solution, aip)
     return _with_arrows(aip, "tiles less template", at_px, refined.moved_px)
