@@ -20,6 +20,7 @@ from octflow.stages.stack.place import Canvas, Place
 from octflow.stages.stack.resample import Block, Source, resampled_axes, resampled_block
 from octflow.stages.stack.slabs import Layout, blend_slabs
 from octflow.stages.stack.slices import read_map
+from octflow.stages.stack.step_files import plain_step
 from octflow.stages.stack.steps import Step
 
 Floats = NDArray[np.float32]
@@ -170,7 +171,7 @@ def write_placement(stack: Stack, steps: Sequence[Step]) -> Product:
         "origin_px": stack.canvas.origin_px,
         "slices": {str(i): asdict(stack.places[i].motion) for i in sorted(stack.places)},
         "missing": [i for i in stack.slices if i not in stack.places],
-        "steps": [asdict(step) for step in steps],
+        "steps": [plain_step(step) for step in steps],
     }
     with replacing(path) as part:
         part.write_text(json.dumps(content, indent=1) + "\n")
