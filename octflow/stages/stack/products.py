@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from octflow.stages.stack.place import Canvas, Place
 from octflow.stages.stack.resample import Block, Source, resampled_axes, resampled_block
 from octflow.stages.stack.slabs import Layout, blend_slabs
 from octflow.stages.stack.slices import read_map
-from octflow.stages.stack.step_files import plain_step
+from octflow.stages.stack.step_files import plain_place, plain_step
 from octflow.stages.stack.steps import Step
 
 Floats = NDArray[np.float32]
@@ -169,7 +169,9 @@ def write_placement(stack: Stack, steps: Sequence[Step]) -> Product:
         "motions": "what lies at p (x, y) in the frame of the first slice lies in the slice at "
         "q = R (p - centre) + centre + shift, R = [[cos, -sin], [sin, cos]] of the angle",
         "origin_px": stack.canvas.origin_px,
-        "slices": {str(i): asdict(stack.places[i].motion) for i in sorted(stack.places)},
+        "displacements": "added to p before, where a slice has one: along x and along y at nodes, "
+        "the first at first_px; between them by cubic convolution (Keys 1981)",
+        "slices": {str(i): plain_place(stack.places[i]) for i in sorted(stack.places)},
         "missing": [i for i in stack.slices if i not in stack.places],
         "steps": [plain_step(step) for step in steps],
     }
