@@ -123,6 +123,13 @@ def test_slices_of_one_brightness_stay_as_they_are(tmp_path):
         assert ids[0] == ids[1]
 
 
+def test_a_bound_that_is_reached_is_a_warning(tmp_path):
+    narrow = SETTINGS.model_copy(update={"equalise_max_db": 1.0, "volumes": ()})
+    outcome, _ = stacked(tmp_path, {1: 0.0, 2: 1.7}, narrow)
+    said = "slice 2: evened by all that equalise_max_db allows, -1 dB"
+    assert [w for w in outcome.warnings if "evened" in w] == [said]
+
+
 def test_a_stack_does_not_follow_a_drift_beyond_the_bound():
     steps = [Step(i, i + 1, Motion(), 0.9, True, offset_db=-0.5) for i in range(1, 60)]
     places = levelled(dict.fromkeys(range(1, 61), Place(Motion())), steps, fade=0.9, max_db=3)
