@@ -10,7 +10,7 @@ from octflow.core.errors import DataError
 from octflow.core.instrument import Instrument
 from octflow.core.record import Gate, Outcome, Product
 from octflow.stages.stack.motion import Motion
-from octflow.stages.stack.place import Step, accumulated, canvas_of, find_step
+from octflow.stages.stack.place import Place, canvas_of
 from octflow.stages.stack.products import (
     AXES,
     Stack,
@@ -29,6 +29,7 @@ from octflow.stages.stack.slices import (
     read_map_shape,
     records_by_slice,
 )
+from octflow.stages.stack.steps import Step, accumulated, find_step
 
 _COMPARED = 3
 """Slices before that one is compared with, the nearest first, until one agrees."""
@@ -176,7 +177,8 @@ def _stack(
     )
     x_mm, y_mm, _ = instrument.voxel_size_mm
     size = (x_mm, y_mm, slice_thickness_um / 1000)
-    return Stack(folder, canvas_of(shapes, motions), motions, size)
+    places = {slice_id: Place(motion) for slice_id, motion in motions.items()}
+    return Stack(folder, canvas_of(shapes, places), places, size)
 
 
 def _wanted(
@@ -189,7 +191,7 @@ def _wanted(
 
 def _found(stack: Stack, records: Records, roles: Iterable[str]) -> dict[str, dict[int, Product]]:
     """Return products by role and slice: of slices that have a place, roles that exist."""
-    placed = {i: record for i, record in records.items() if i in stack.motions}
+    placed = {i: record for i, record in records.items() if i in stack.places}
     found = {role: products_of(placed, role) for role in roles}
     return {role: products for role, products in found.items() if products}
 
@@ -197,12 +199,12 @@ def _found(stack: Stack, records: Records, roles: Iterable[str]) -> dict[str, di
 def _qc(stack: Stack, steps: list[Step]) -> dict[str, float | int | str | None]:
     motions = [step.motion for step in steps]
     shifts = [float(np.hypot(*motion.shift_px)) for motion in motions]
-    x_px, y_px = stack.motions[stack.slices.start].centre_px
+    x_px, y_px = stack.places[stack.slices.start].motion.centre_px
     known = [step.correlation for step in steps if step.correlation is not None]
     return {
         "first_slice": stack.slices.start,
-        "slices": len(stack.motions),
-        "slices_missing": len(stack.slices) - len(stack.motions),
+        "slices": len(stack.places),
+        "slices_missing": len(stack.slices) - len(stack.places),
         "centre_x_px": x_px,
         "centre_y_px": y_px,
         "largest_step_px": max(shifts, default=0.0),
@@ -227,7 +229,7 @@ def _gates(steps: list[Step], settings: StackSettings) -> list[Gate]:
 def _gaps(stack: Stack, settings: StackSettings) -> list[str]:
     """Name the slices that are lacking; those that nobody asked for are no reason to warn."""
     asked = stack.slices if settings.slices == "all" else sorted(settings.slices)
-    return [f"slice {i}: not there, a gap" for i in asked if i not in stack.motions]
+    return [f"slice {i}: not there, a gap" for i in asked if i not in stack.places]
 
 
 def _warnings(
@@ -241,7 +243,7 @@ def _warnings(
     holes = [
         f"slice {i}: no {role}, a gap in stack_{role}"
         for role, found in products.items()
-        for i in stack.motions
+        for i in stack.places
         if i not in found
     ]
     return unsure + holes

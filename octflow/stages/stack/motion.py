@@ -74,8 +74,8 @@ class Motion:
         return Motion((x, y), self.angle_deg, self.centre_px)
 
 
-def turned(x: Floats, y: Floats, angle_deg: float) -> tuple[Floats, Floats]:
-    """Return vectors (x, y) turned from +x towards +y.
+def turned(x: Floats, y: Floats, angle_deg: float | Floats) -> tuple[Floats, Floats]:
+    """Return vectors (x, y) turned from +x towards +y, by one angle or each by its own.
 
     Examples
     --------
@@ -86,8 +86,11 @@ def turned(x: Floats, y: Floats, angle_deg: float) -> tuple[Floats, Floats]:
     return x + by_x, y + by_y
 
 
-def _turned_by(x: Floats, y: Floats, angle_deg: float) -> tuple[Floats, Floats]:
+def _turned_by(x: Floats, y: Floats, angle_deg: float | Floats) -> tuple[Floats, Floats]:
     """Return what turning adds to vectors: nothing at all where the angle is 0."""
     angle = np.deg2rad(angle_deg)
-    less, sine = float(-2 * np.sin(angle / 2) ** 2), float(np.sin(angle))
+    less, sine = -2 * np.sin(angle / 2) ** 2, np.sin(angle)
+    if np.ndim(angle_deg) == 0:
+        # Numbers of Python, so that vectors of single precision stay such.
+        less, sine = less.item(), sine.item()
     return less * x - sine * y, sine * x + less * y

@@ -1,32 +1,58 @@
-"""Where slices lie relative to each other."""
+"""Where slices lie in the frame of the stack."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from octflow.stages.stack.displacement import Displacement
 from octflow.stages.stack.motion import Motion
-from octflow.stages.stack.search import find_motion
 
 Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Step:
-    """From one slice to a later one."""
+class Place:
+    """How a slice is laid into the frame of the stack, and how its brightness is evened.
 
-    previous: int
-    """Slice it was compared with."""
-    slice_id: int
-    """The slice."""
+    What lies at pixel p of the frame lies at motion(p + displacement(p)) in the slice.
+
+    Examples
+    --------
+    >>> at_x, at_y = Place(Motion((0.5, -1.0))).over(slice(0, 1), slice(4, 6))
+    >>> at_x.tolist(), at_y.tolist()
+    ([[4.5, 5.5]], [[-1.0, -1.0]])
+    """
+
     motion: Motion
-    """What lies at p in the previous slice lies at motion(p) in this one."""
-    correlation: float | None
-    """Correlation of both then; None where nothing could be compared."""
-    trusted: bool
-    """Whether the motion was believed; if not, there is none."""
+    """The rigid part."""
+    displacement: Displacement | None = None
+    """What deforms the frame before; None where the slice is laid down as it is."""
+    offset_db: float = 0.0
+    """Added to the values of maps and volumes in dB."""
+
+    @property
+    def shift_only_px(self) -> tuple[float, float] | None:
+        """The shift (x, y), if the slice is only shifted."""
+        plain = self.displacement is None and self.motion.angle_deg == 0
+        return self.motion.shift_px if plain else None
+
+    def over(self, y: slice, x: slice) -> tuple[Floats, Floats]:
+        """Return where in the slice the pixels of a part of the frame lie: x and y, (Y, X)."""
+        at_x = np.arange(x.start, x.stop, dtype=float)[None]
+        at_y = np.arange(y.start, y.stop, dtype=float)[:, None]
+        if self.displacement is None:
+            return self.motion.at(at_x, at_y)
+        by_x, by_y = self.displacement.over(y, x)
+        return self.motion.at(at_x + by_x, at_y + by_y)
+
+    def turn_deg(self, y: slice, x: slice) -> float | NDArray[np.float32]:
+        """Return by which angle directions turn from the frame to the slice, one or (Y, X)."""
+        if self.displacement is None:
+            return self.motion.angle_deg
+        return self.displacement.turn_deg(y, x) + np.float32(self.motion.angle_deg)
 
 
 @dataclass(frozen=True)
@@ -39,85 +65,23 @@ class Canvas:
     """Size (Y, X)."""
 
 
-def find_step(
-    previous: tuple[int, Floats],
-    current: tuple[int, Floats],
-    *,
-    search_px: int,
-    band_px: tuple[float, float],
-    min_correlation: float,
-    max_rotation_deg: float = 0.0,
-) -> Step:
-    """Find how a slice is turned and shifted against one before.
-
-    Parameters
-    ----------
-    previous, current : (int, (Y, X) array)
-        Slice ids and maps, NaN where there is nothing; sizes may differ.
-    search_px : int
-        Largest shift.
-    band_px : (2,) floats
-        Gaussian sigmas between which structure is compared.
-    min_correlation : float
-        What a motion needs to be believed.
-    max_rotation_deg : float
-        Largest angle; 0: translations only.
-
-    Returns
-    -------
-    step : Step
-        Without any motion where the best one is not believed.
-    """
-    found = find_motion(
-        previous[1],
-        current[1],
-        search_px=search_px,
-        band_px=band_px,
-        max_rotation_deg=max_rotation_deg,
-    )
-    correlation = None if found is None else found.correlation
-    if found is None or found.correlation < min_correlation:
-        return Step(previous[0], current[0], Motion(), correlation, trusted=False)
-    return Step(previous[0], current[0], found.motion, correlation, trusted=True)
-
-
-def accumulated(
-    first: int,
-    steps: Sequence[Step],
-    *,
-    centre_px: tuple[float, float] = (0.0, 0.0),
-    rounded: bool = False,
-) -> dict[int, Motion]:
-    """Chain steps: the motion of every slice against the first one, about one centre (x, y).
-
-    Rounding comes last, so that its error does not add up.
+def canvas_of(shapes: Mapping[int, tuple[int, int]], places: Mapping[int, Place]) -> Canvas:
+    """Return the smallest canvas that holds all moved slices, however they are deformed.
 
     Examples
     --------
-    >>> there, back = Motion((0.4, 1.0)), Motion((0.4, -3.0))
-    >>> steps = [Step(1, 2, there, 0.9, True), Step(2, 4, back, 0.9, True)]
-    >>> [motion.shift_px for motion in accumulated(1, steps, rounded=True).values()]
-    [(0.0, 0.0), (0.0, 1.0), (1.0, -2.0)]
-    """
-    motions = {first: Motion(centre_px=centre_px)}
-    for step in steps:
-        motions[step.slice_id] = motions[step.previous].then(step.motion)
-    return {i: motion.rounded() if rounded else motion for i, motion in motions.items()}
-
-
-def canvas_of(shapes: Mapping[int, tuple[int, int]], motions: Mapping[int, Motion]) -> Canvas:
-    """Return the smallest canvas that holds all moved slices.
-
-    Examples
-    --------
-    >>> canvas_of({1: (10, 20), 2: (10, 20)}, {1: Motion(), 2: Motion((1.5, -2.0))})
+    >>> canvas_of({1: (10, 20), 2: (10, 20)}, {1: Place(Motion()), 2: Place(Motion((1.5, -2.0)))})
     Canvas(origin_px=(-2, 0), shape=(12, 22))
     """
-    corners = [
-        motions[i].from_slice(np.array([0, n_x, 0, n_x]), np.array([0, 0, n_y, n_y]))
-        for i, (n_y, n_x) in shapes.items()
-    ]
-    x, y = (np.concatenate(side) for side in zip(*corners, strict=True))
-    left, top = math.floor(x.min()), math.floor(y.min())
-    right, bottom = math.ceil(x.max()), math.ceil(y.max())
+    sides = [_sides(places[i], *shape) for i, shape in shapes.items()]
+    left, top = (math.floor(min(side)) for side in list(zip(*sides, strict=True))[:2])
+    right, bottom = (math.ceil(max(side)) for side in list(zip(*sides, strict=True))[2:])
     return Canvas((left, top), (bottom - top, right - left))
+
+
+def _sides(place: Place, n_y: int, n_x: int) -> tuple[float, float, float, float]:
+    """Return how far a slice reaches in the frame: left, top, right, bottom."""
+    x, y = place.motion.from_slice(np.array([0, n_x, 0, n_x]), np.array([0, 0, n_y, n_y]))
+    by_x, by_y = (0.0, 0.0) if place.displacement is None else place.displacement.largest_px
+    left, right = float(x.min() - by_x), float(x.max() + by_x)
+    return left, float(y.min() - by_y), right, float(y.max() + by_y)

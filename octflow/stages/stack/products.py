@@ -16,11 +16,11 @@ from octflow.io.omezarr import Plan, read_volume
 from octflow.io.picture import Panel, panel_of, write_sheet
 from octflow.io.records import checked, product
 from octflow.io.volume_writer import write_volume
-from octflow.stages.stack.motion import Motion
-from octflow.stages.stack.place import Canvas, Step
+from octflow.stages.stack.place import Canvas, Place
 from octflow.stages.stack.resample import Block, Source, resampled_axes, resampled_block
 from octflow.stages.stack.slabs import Layout, blend_slabs
 from octflow.stages.stack.slices import read_map
+from octflow.stages.stack.steps import Step
 
 Floats = NDArray[np.float32]
 Shape = tuple[int, int, int]
@@ -34,19 +34,21 @@ _BAND_PX = 256
 
 @dataclass(frozen=True)
 class Stack:
-    """Where everything goes: the canvas, its slices, their motions."""
+    """Where everything goes: the canvas, its slices, their places."""
 
     folder: Path
     canvas: Canvas
-    motions: dict[int, Motion]
-    """What lies at p in the frame of the first slice lies at motion(p) in the slice."""
+    places: dict[int, Place]
+    """Where every slice lies in the frame of the first one."""
     voxel_size_mm: tuple[float, float, float]
     """Size (x, y, z) of a pixel of a map, z being the thickness of a slice."""
+    equalised: tuple[str, ...] = ()
+    """Roles of the maps and volumes in dB that are evened."""
 
     @property
     def slices(self) -> range:
         """All slices from the first to the last, those missing in between too."""
-        return range(min(self.motions), max(self.motions) + 1)
+        return range(min(self.places), max(self.places) + 1)
 
     @property
     def origin_mm(self) -> tuple[float, float, float]:
@@ -78,7 +80,11 @@ def write_map_stack(stack: Stack, role: str, maps: dict[int, Product]) -> Produc
         source, plane = read_map(one)[None], planes[stack.slices.index(slice_id)]
         for lines, block in stack.bands():
             plane[lines] = resampled_block(
-                source, block, stack.motions[slice_id], axial=role in AXIAL
+                source,
+                block,
+                stack.places[slice_id],
+                axial=role in AXIAL,
+                in_db=role in stack.equalised,
             )[0]
     return _write_nifti(stack, role, planes)
 
@@ -89,7 +95,7 @@ def write_axis_stack(stack: Stack, role: str, fields: dict[int, Product]) -> Pro
     for slice_id, one in fields.items():
         source, plane = read_map(one)[:, None], planes[:, stack.slices.index(slice_id)]
         for lines, block in stack.bands():
-            plane[:, lines] = resampled_axes(source, block, stack.motions[slice_id])[:, 0]
+            plane[:, lines] = resampled_axes(source, block, stack.places[slice_id])[:, 0]
     return _write_nifti(stack, role, planes)
 
 
@@ -109,7 +115,7 @@ def write_volume_stack(
     Parameters
     ----------
     stack : Stack
-        Canvas and motions.
+        Canvas and places.
     role : str
         Modality.
     volumes : dict of int to Product
@@ -124,14 +130,14 @@ def write_volume_stack(
         Shards worked on side by side.
     """
     sources: dict[int, Source] = {i: read_volume(checked(p)) for i, p in volumes.items()}
-    axial, first = role in AXIAL, stack.slices.start
+    axial, evened, first = role in AXIAL, role in stack.equalised, stack.slices.start
 
     def block_of(z: slice, y: slice, x: slice) -> Floats:
         in_y, in_x = stack.in_frame(y, x)
 
         def block_of_slab(slab: int, depths: slice) -> Floats:
-            source, motion = sources[slab + first], stack.motions[slab + first]
-            return resampled_block(source, (depths, in_y, in_x), motion, axial=axial)
+            source, place = sources[slab + first], stack.places[slab + first]
+            return resampled_block(source, (depths, in_y, in_x), place, axial=axial, in_db=evened)
 
         there = [s for s in layout.slabs_at(z, len(stack.slices)) if s + first in sources]
         if not there:
@@ -162,8 +168,8 @@ def write_placement(stack: Stack, steps: Sequence[Step]) -> Product:
         "motions": "what lies at p (x, y) in the frame of the first slice lies in the slice at "
         "q = R (p - centre) + centre + shift, R = [[cos, -sin], [sin, cos]] of the angle",
         "origin_px": stack.canvas.origin_px,
-        "slices": {str(i): asdict(stack.motions[i]) for i in sorted(stack.motions)},
-        "missing": [i for i in stack.slices if i not in stack.motions],
+        "slices": {str(i): asdict(stack.places[i].motion) for i in sorted(stack.places)},
+        "missing": [i for i in stack.slices if i not in stack.places],
         "steps": [asdict(step) for step in steps],
     }
     with replacing(path) as part:
@@ -180,7 +186,7 @@ def write_overview(path: Path, stack: Stack, outputs: Sequence[Product]) -> Prod
     panels = [panel_of(image, planes[i], f"{image}, slice {s}") for i, s in enumerate(shown)]
     deep = "dBI" in paths
     panels += _cuts("dBI", read_volume(paths["dBI"])) if deep else _cuts(image, planes)
-    write_sheet(path, panels, title=f"{len(stack.motions)} slices", across=4)
+    write_sheet(path, panels, title=f"{len(stack.places)} slices", across=4)
     return product(path, "overview")
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from octflow.core.axial import doubled, undoubled, wrap_axis
-from octflow.stages.stack.motion import Motion, turned
+from octflow.stages.stack.motion import turned
+from octflow.stages.stack.place import Place
 
 Floats = NDArray[np.float32]
 Block = tuple[slice, slice, slice]
@@ -25,7 +26,9 @@ class Source(Protocol):
         """Read a block; Zarr's arrays promise less than the array it is."""
 
 
-def resampled_block(source: Source, where: Block, motion: Motion, *, axial: bool = False) -> Floats:
+def resampled_block(
+    source: Source, where: Block, place: Place, *, axial: bool = False, in_db: bool = False
+) -> Floats:
     """Return what a block shows of a moved slice, by linear interpolation in the plane.
 
     Parameters
@@ -34,11 +37,13 @@ def resampled_block(source: Source, where: Block, motion: Motion, *, axial: bool
         The slice, NaN where it has no value.
     where : (3,) slices
         Block (z, y, x) of the frame with explicit bounds, which may reach beyond the source.
-    motion : Motion
+    place : Place
         Where in the source the pixels of the frame lie.
     axial : bool
         The values are axis angles in degrees that count from +x towards -y, as the instrument
         does: they turn against the slice.
+    in_db : bool
+        The values are in dB and are evened: the offset of the place is added.
 
     Returns
     -------
@@ -47,27 +52,29 @@ def resampled_block(source: Source, where: Block, motion: Motion, *, axial: bool
 
     Examples
     --------
+    >>> from octflow.stages.stack.motion import Motion
     >>> line = np.arange(4.0, dtype=np.float32)[None, None]
     >>> block = (slice(0, 1), slice(0, 1), slice(-1, 3))
-    >>> resampled_block(line, block, Motion((0.25, 0.0)))[0, 0].tolist()
+    >>> resampled_block(line, block, Place(Motion((0.25, 0.0))))[0, 0].tolist()
     [nan, 0.25, 1.25, 2.25]
     """
     if axial:
-        cos_2a, sin_2a = _interpolated(source, where, motion, doubled)
+        cos_2a, sin_2a = _interpolated(source, where, place, doubled)
         axis = undoubled(cos_2a, sin_2a).astype(np.float32)
-        return wrap_axis(axis + np.float32(motion.angle_deg)).astype(np.float32)
-    plain = _interpolated(source, where, motion, lambda block: (block,))[0]
-    return plain.astype(np.float32, copy=False)
+        return wrap_axis(axis + np.float32(place.turn_deg(*where[1:]))).astype(np.float32)
+    plain = _interpolated(source, where, place, lambda block: (block,))[0]
+    offset = np.float32(place.offset_db if in_db else 0)
+    return (plain + offset if offset else plain).astype(np.float32, copy=False)
 
 
-def resampled_axes(components: NDArray, where: Block, motion: Motion) -> Floats:
+def resampled_axes(components: NDArray, where: Block, place: Place) -> Floats:
     """Return unit axes of a moved slice; their signs are made alike before they are mixed.
 
     Parameters
     ----------
     components : (3, Z, Y, X) array
         Unit vectors (x, y, z) of either sign in the frame of the slice, 0 where there is none.
-    where, motion
+    where, place
         As for `resampled_block`.
 
     Returns
@@ -75,7 +82,7 @@ def resampled_axes(components: NDArray, where: Block, motion: Motion) -> Floats:
     axes : (3, Z, Y, X) float32 array
         Unit vectors turned into the frame, 0 where there is none.
     """
-    corners = [list(_corners(component, where, motion)) for component in components]
+    corners = [list(_corners(component, where, place)) for component in components]
     weights = [weight for weight, _ in corners[0]]
     fields = [np.nan_to_num(np.stack([c[i][1] for c in corners])) for i in range(len(weights))]
     nearest, heaviest = fields[0], weights[0]
@@ -89,20 +96,20 @@ def resampled_axes(components: NDArray, where: Block, motion: Motion) -> Floats:
     length = np.sqrt(np.sum(total**2, axis=0))
     there = (length > 0) & (np.abs(nearest).max(axis=0) > 0)
     axes = np.divide(total, length, out=np.zeros_like(total), where=there)
-    axes[0], axes[1] = turned(axes[0], axes[1], -motion.angle_deg)
+    axes[0], axes[1] = turned(axes[0], axes[1], -np.asarray(place.turn_deg(*where[1:])))
     return axes
 
 
 def _interpolated(
     source: Source,
     where: Block,
-    motion: Motion,
+    place: Place,
     planes_of: Callable[[Floats], tuple[NDArray, ...]],
 ) -> list[NDArray]:
     """Average planes, made of each block of whole pixels, over what has a value."""
     sums: list[NDArray] = []
     support = np.zeros([s.stop - s.start for s in where], np.float32)
-    for weight, block in _corners(source, where, motion):
+    for weight, block in _corners(source, where, place):
         share = np.where(np.isfinite(block), weight, np.float32(0))
         planes: list[NDArray] = [share * plane for plane in planes_of(np.nan_to_num(block))]
         sums = [a + b for a, b in zip(sums, planes, strict=True)] if sums else planes
@@ -113,12 +120,13 @@ def _interpolated(
 
 
 def _corners(
-    source: Source, where: Block, motion: Motion
+    source: Source, where: Block, place: Place
 ) -> Iterator[tuple[NDArray[np.float32], Floats]]:
     """Yield the weights, and the values, of the pixels around those of a block."""
-    if motion.angle_deg == 0:
-        return _shifted_corners(source, where, motion.shift_px)
-    return _turned_corners(source, where, motion)
+    shift_px = place.shift_only_px
+    if shift_px is not None:
+        return _shifted_corners(source, where, shift_px)
+    return _turned_corners(source, where, place)
 
 
 def _shifted_corners(
@@ -136,14 +144,11 @@ def _shifted_corners(
 
 
 def _turned_corners(
-    source: Source, where: Block, motion: Motion
+    source: Source, where: Block, place: Place
 ) -> Iterator[tuple[NDArray[np.float32], Floats]]:
     """Yield the four pixels around every one of a block: weights (Y, X)."""
     z, y, x = where
-    at_x, at_y = motion.at(
-        np.arange(x.start, x.stop, dtype=float)[None],
-        np.arange(y.start, y.stop, dtype=float)[:, None],
-    )
+    at_x, at_y = place.over(y, x)
     i_x, i_y = np.floor(at_x).astype(np.int64), np.floor(at_y).astype(np.int64)
     part_x, part_y = (at_x - i_x).astype(np.float32), (at_y - i_y).astype(np.float32)
     box_y, box_x = (slice(int(i.min()), int(i.max()) + 2) for i in (i_y, i_x))

@@ -10,6 +10,7 @@ from scipy.ndimage import affine_transform, spline_filter
 from octflow.core.correlate import match
 from octflow.core.texture import textured
 from octflow.stages.stack.motion import Motion, turned
+from octflow.stages.stack.place import Place
 from octflow.stages.stack.resample import resampled_block
 
 Floats = NDArray[np.floating]
@@ -164,7 +165,8 @@ def _guess(
 def _seen(second: Floats, motion: Motion) -> Floats:
     """Return the moved slice on the pixels of the frame."""
     n_y, n_x = second.shape
-    return resampled_block(second[None], (slice(0, 1), slice(0, n_y), slice(0, n_x)), motion)[0]
+    whole = (slice(0, 1), slice(0, n_y), slice(0, n_x))
+    return resampled_block(second[None], whole, Place(motion))[0]
 
 
 def _angles(shape: tuple[int, ...], fine_px: float, max_rotation_deg: float) -> list[float]:

@@ -3,7 +3,8 @@ import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from octflow.stages.stack.motion import Motion
-from octflow.stages.stack.place import Step, accumulated, canvas_of, find_step
+from octflow.stages.stack.place import Place, canvas_of
+from octflow.stages.stack.steps import Step, accumulated, find_step
 
 OPTIONS = {"search_px": 15, "band_px": (1.5, 10), "min_correlation": 0.3}
 
@@ -79,14 +80,16 @@ def test_rounding_does_not_add_up():
 
 
 def test_the_canvas_holds_every_slice():
-    canvas = canvas_of({1: (10, 20), 3: (12, 18)}, {1: Motion(), 3: Motion((-4.2, 1.1))})
+    canvas = canvas_of(
+        {1: (10, 20), 3: (12, 18)}, {1: Place(Motion()), 3: Place(Motion((-4.2, 1.1)))}
+    )
     assert canvas.origin_px == (0, -2)
     assert canvas.shape == (2 + 11, 23)
 
 
 def test_the_canvas_holds_the_corners_of_turned_slices():
     # Half the diagonal extent of 20 x 10 px at 45 degrees is (10 + 5) / sqrt(2) = 10.6 px.
-    canvas = canvas_of({1: (10, 20)}, {1: Motion((0.0, 0.0), 45.0, (10.0, 5.0))})
+    canvas = canvas_of({1: (10, 20)}, {1: Place(Motion((0.0, 0.0), 45.0, (10.0, 5.0)))})
     assert canvas.origin_px == (-1, -6)
     assert canvas.shape == (22, 22)
 

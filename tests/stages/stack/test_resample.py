@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from octflow.core.axial import axis_difference
+from octflow.stages.stack.displacement import Displacement
 from octflow.stages.stack.motion import Motion
+from octflow.stages.stack.place import Place
 from octflow.stages.stack.resample import resampled_axes, resampled_block
 
 WHOLE = (slice(0, 2), slice(0, 6), slice(0, 7))
@@ -15,7 +17,7 @@ def plane(n_z=2, n_y=6, n_x=7):
 
 @pytest.mark.parametrize("shift_px", [(0, 0), (2, -1), (0.25, 0.5), (-1.75, 2.5)])
 def test_a_plane_is_shifted_exactly(shift_px):
-    block = resampled_block(plane(), WHOLE, Motion(shift_px))
+    block = resampled_block(plane(), WHOLE, Place(Motion(shift_px)))
     expected = plane() + shift_px[0] + 10 * shift_px[1]
     x = np.arange(7) + shift_px[0]
     y = np.arange(6) + shift_px[1]
@@ -24,24 +26,24 @@ def test_a_plane_is_shifted_exactly(shift_px):
 
 
 def test_blocks_fit_together():
-    whole = resampled_block(plane(), WHOLE, Motion((0.3, -0.6)))
+    whole = resampled_block(plane(), WHOLE, Place(Motion((0.3, -0.6))))
     left, right = (
-        resampled_block(plane(), (slice(0, 2), slice(0, 6), x), Motion((0.3, -0.6)))
+        resampled_block(plane(), (slice(0, 2), slice(0, 6), x), Place(Motion((0.3, -0.6))))
         for x in (slice(0, 3), slice(3, 7))
     )
     np.testing.assert_array_equal(np.concatenate([left, right], axis=2), whole)
 
 
 def test_beyond_the_source_there_is_nothing():
-    assert np.isnan(resampled_block(plane(), WHOLE, Motion((100, 0)))).all()
+    assert np.isnan(resampled_block(plane(), WHOLE, Place(Motion((100, 0))))).all()
     deep = (slice(5, 8), slice(0, 6), slice(0, 7))
-    assert np.isnan(resampled_block(plane(), deep, Motion((0.5, 0)))).all()
+    assert np.isnan(resampled_block(plane(), deep, Place(Motion((0.5, 0))))).all()
 
 
 def test_a_hole_stays_a_hole_of_its_size():
     source = plane()
     source[:, 3, 3] = np.nan
-    block = resampled_block(source, WHOLE, Motion((0.3, 0)))
+    block = resampled_block(source, WHOLE, Place(Motion((0.3, 0))))
     assert np.isnan(block[0, :, :6]).sum() == 1
     assert np.isnan(block[0, 3, 3])
 
@@ -50,7 +52,7 @@ def test_axes_on_both_sides_of_ninety_degrees_meet_there():
     source = np.full((1, 3, 4), 88, np.float32)
     source[..., 1::2] = -88
     block = resampled_block(
-        source, (slice(0, 1), slice(0, 3), slice(0, 3)), Motion((0.5, 0)), axial=True
+        source, (slice(0, 1), slice(0, 3), slice(0, 3)), Place(Motion((0.5, 0))), axial=True
     )
     assert np.abs(axis_difference(block, 90)).max() < 1e-4
 
@@ -58,7 +60,7 @@ def test_axes_on_both_sides_of_ninety_degrees_meet_there():
 def test_vectors_of_either_sign_are_mixed_as_axes():
     one, other = np.array([0.8, 0.6, 0.0]), np.array([0.6, 0.8, 0.0])
     field = np.stack([one, -other], axis=1)[:, None, None]
-    mixed = resampled_axes(field, (slice(0, 1), slice(0, 1), slice(0, 1)), Motion((0.5, 0)))[
+    mixed = resampled_axes(field, (slice(0, 1), slice(0, 1), slice(0, 1)), Place(Motion((0.5, 0))))[
         :, 0, 0, 0
     ]
     np.testing.assert_allclose(np.abs(mixed), [np.sqrt(0.5), np.sqrt(0.5), 0], atol=1e-6)
@@ -67,11 +69,11 @@ def test_vectors_of_either_sign_are_mixed_as_axes():
 def test_where_there_is_no_axis_none_is_made():
     field = np.zeros((3, 1, 4, 4))
     field[0, 0, :, :2] = 1
-    axes = resampled_axes(field, (slice(0, 1), slice(0, 4), slice(0, 4)), Motion((0.2, 0)))
+    axes = resampled_axes(field, (slice(0, 1), slice(0, 4), slice(0, 4)), Place(Motion((0.2, 0))))
     np.testing.assert_array_equal(axes[0, 0], [[1, 1, 0, 0]] * 4)
 
 
-TURN = Motion((1.25, -0.5), 7.0, (3.0, 2.0))
+TURN = Place(Motion((1.25, -0.5), 7.0, (3.0, 2.0)))
 
 
 def test_a_plane_is_turned_and_shifted_exactly():
@@ -110,3 +112,59 @@ def test_angles_of_the_instrument_count_the_other_way_round():
     source = np.full((1, 6, 7), -67, np.float32)
     block = resampled_block(source, (slice(0, 1), slice(2, 4), slice(2, 5)), TURN, axial=True)
     np.testing.assert_allclose(block, -60, atol=1e-4)
+
+
+WAVES = np.random.default_rng(4).normal(scale=3, size=(2, 4, 5))
+BENT = Place(TURN.motion, Displacement(WAVES, (-40.0, -30.0), 25.0))
+
+
+def deformed(x, y):
+    """Where BENT lays points of the frame, point by point."""
+    by_x, by_y = BENT.displacement.at(x, y)
+    return BENT.motion.at(x + by_x, y + by_y)
+
+
+def test_a_plane_is_deformed_exactly():
+    where = (slice(0, 2), slice(-20, 30), slice(-30, 40))
+    large = plane(2, 90, 100)
+    block = resampled_block(large, where, BENT)
+    y, x = np.mgrid[-20:30, -30:40].astype(float)
+    at_x, at_y = deformed(x, y)
+    inside = (at_x >= 0) & (at_x <= 99) & (at_y >= 0) & (at_y <= 89)
+    assert inside.sum() > 700
+    np.testing.assert_allclose(block[1][inside], (100 + at_x + 10 * at_y)[inside], rtol=1e-4)
+
+
+def test_deformed_blocks_fit_together():
+    where = (slice(0, 2), slice(0, 20), slice(0, 30))
+    field = np.random.default_rng(0).uniform(-90, 90, (2, 60, 60)).astype(np.float32)
+    whole = resampled_block(field, where, BENT, axial=True)
+    parts = [
+        resampled_block(field, (slice(0, 2), y, slice(0, 30)), BENT, axial=True)
+        for y in (slice(0, 7), slice(7, 20))
+    ]
+    np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, atol=1e-3)
+
+
+def test_axes_turn_with_the_local_rotation_of_a_deformation():
+    # A displacement that turns by 4 degrees: a fibre along 20 lies along 20 + 4 + 7 in the slice.
+    y, x = np.mgrid[0:5, 0:5] * 10.0
+    c, s = np.cos(np.deg2rad(4)), np.sin(np.deg2rad(4))
+    turn = Displacement(np.array([(c - 1) * x - s * y, s * x + (c - 1) * y]), (0.0, 0.0), 10.0)
+    place = Place(TURN.motion, turn)
+    where = (slice(0, 1), slice(12, 15), slice(14, 18))
+    seen = np.deg2rad(31)
+    field = np.zeros((3, 1, 40, 40))
+    field[:2, 0] = np.array([np.cos(seen), np.sin(seen)])[:, None, None]
+    axes = resampled_axes(field, where, place)[:, 0]
+    np.testing.assert_allclose(np.rad2deg(np.arctan2(axes[1], axes[0])), 20, atol=0.01)
+    ori = resampled_block(np.full((1, 40, 40), -31, np.float32), where, place, axial=True)
+    np.testing.assert_allclose(ori, -20, atol=0.01)
+
+
+def test_an_offset_is_added_to_what_is_in_db_only():
+    place = Place(TURN.motion, offset_db=1.5)
+    plain = resampled_block(plane(), WHOLE, place)
+    np.testing.assert_array_equal(plain, resampled_block(plane(), WHOLE, TURN))
+    evened = resampled_block(plane(), WHOLE, place, in_db=True)
+    np.testing.assert_allclose(evened, plain + 1.5, rtol=1e-6)

@@ -1,0 +1,94 @@
+"""From one slice to the next: how they lie against each other, and all of them in a chain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octflow.stages.stack.motion import Motion
+from octflow.stages.stack.search import find_motion
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Step:
+    """From one slice to a later one."""
+
+    previous: int
+    """Slice it was compared with."""
+    slice_id: int
+    """The slice."""
+    motion: Motion
+    """What lies at p in the previous slice lies at motion(p) in this one."""
+    correlation: float | None
+    """Correlation of both then; None where nothing could be compared."""
+    trusted: bool
+    """Whether the motion was believed; if not, there is none."""
+
+
+def find_step(
+    previous: tuple[int, Floats],
+    current: tuple[int, Floats],
+    *,
+    search_px: int,
+    band_px: tuple[float, float],
+    min_correlation: float,
+    max_rotation_deg: float = 0.0,
+) -> Step:
+    """Find how a slice is turned and shifted against one before.
+
+    Parameters
+    ----------
+    previous, current : (int, (Y, X) array)
+        Slice ids and maps, NaN where there is nothing; sizes may differ.
+    search_px : int
+        Largest shift.
+    band_px : (2,) floats
+        Gaussian sigmas between which structure is compared.
+    min_correlation : float
+        What a motion needs to be believed.
+    max_rotation_deg : float
+        Largest angle; 0: translations only.
+
+    Returns
+    -------
+    step : Step
+        Without any motion where the best one is not believed.
+    """
+    found = find_motion(
+        previous[1],
+        current[1],
+        search_px=search_px,
+        band_px=band_px,
+        max_rotation_deg=max_rotation_deg,
+    )
+    correlation = None if found is None else found.correlation
+    if found is None or found.correlation < min_correlation:
+        return Step(previous[0], current[0], Motion(), correlation, trusted=False)
+    return Step(previous[0], current[0], found.motion, correlation, trusted=True)
+
+
+def accumulated(
+    first: int,
+    steps: Sequence[Step],
+    *,
+    centre_px: tuple[float, float] = (0.0, 0.0),
+    rounded: bool = False,
+) -> dict[int, Motion]:
+    """Chain steps: the motion of every slice against the first one, about one centre (x, y).
+
+    Rounding comes last, so that its error does not add up.
+
+    Examples
+    --------
+    >>> there, back = Motion((0.4, 1.0)), Motion((0.4, -3.0))
+    >>> steps = [Step(1, 2, there, 0.9, True), Step(2, 4, back, 0.9, True)]
+    >>> [motion.shift_px for motion in accumulated(1, steps, rounded=True).values()]
+    [(0.0, 0.0), (0.0, 1.0), (1.0, -2.0)]
+    """
+    motions = {first: Motion(centre_px=centre_px)}
+    for step in steps:
+        motions[step.slice_id] = motions[step.previous].then(step.motion)
+    return {i: motion.rounded() if rounded else motion for i, motion in motions.items()}
