@@ -103,11 +103,12 @@ def write_gzip_parts(
     by_run = [[_digest(f"{run}:{key}".encode()) for key in keys] for run in range(runs)]
     made: list[int] = []
     with (
-        _former(path) as known,
+        _former(path) as former,
         tempfile.TemporaryFile(dir=_folder_of(path)) as spool,
         replacing(path) as part,
     ):
-        parts = _Parts(known.parts, spool)
+        # The start is always made anew.
+        parts = _Parts({part.key: part for part in former.parts[1:]}, spool)
         parts.make([b""], [[start]])
         order = [b"", *(key for run in by_run for key in run)]
         while True:
@@ -121,6 +122,20 @@ def write_gzip_parts(
                 del parts.known[damaged.args[0]]
             else:
                 return made
+
+
+def read_gzip_part(path: Path, place: int) -> bytes | None:
+    """Return the content of one part, of which the start is number 0, by itself.
+
+    None where the file does not list its parts.
+    """
+    with _former(path) as former:
+        if not former.parts:
+            return None
+        part = former.parts[place]
+        part.file.seek(part.offset)
+        unpack = isal_zlib.decompressobj(wbits=-isal_zlib.MAX_WBITS)
+        return bytes(unpack.decompress(part.file.read(part.packed)))
 
 
 class _Packer:
@@ -153,7 +168,7 @@ class _Packer:
 class _Former:
     """The parts of a file that is there; a context that closes it."""
 
-    parts: dict[bytes, _Part]
+    parts: list[_Part]
     file: IO[bytes] | None = None
 
     def __enter__(self) -> "_Former":
@@ -169,11 +184,10 @@ def _former(path: Path) -> _Former:
     try:
         file = path.open("rb")
     except OSError:
-        return _Former({})
+        return _Former([])
     parts = list(_listed(file))
     whole = parts and file.seek(0, os.SEEK_END) == _stop(parts[-1]) + len(_LAST_BLOCK) + _END.size
-    # The start is made anew, and an end that is elsewhere tells of another file.
-    return _Former({part.key: part for part in parts[1:]} if whole else {}, file)
+    return _Former(parts if whole else [], file)
 
 
 def _stop(part: _Part) -> int:

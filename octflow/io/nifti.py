@@ -227,24 +227,6 @@ def read_unscaled(path: Path) -> tuple[NDArray, float, float]:
     return _array_of(image, path), float(image.dataobj.slope), float(image.dataobj.inter)
 
 
-def read_block(path: Path, where: tuple[slice, slice, slice]) -> NDArray:
-    """Read a block (z, y, x) of a volume as (Z, Y, X); of a compressed one nothing else is kept.
-
-    Parameters
-    ----------
-    path : Path
-        NIfTI file without components.
-    where : (3,) slices
-        As for an array of the volume.
-    """
-    image = _open(path)
-    try:
-        return np.asarray(image.dataobj[tuple(reversed(where))]).T
-    except (OSError, ValueError, EOFError) as error:
-        found = f"{path.stat().st_size} bytes"
-        raise DataError(path, found=found, expected=f"voxels {image.shape}") from error
-
-
 def read_affine(path: Path) -> Affine:
     """Return the matrix (4, 4) that takes voxel indices (x, y, z) to mm."""
     return np.asarray(_open(path).affine, np.float64)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.io.gzip_parts import write_gzip_parts
-from octflow.io.nifti import Affine, start_of
+from octflow.io.gzip_parts import read_gzip_part, write_gzip_parts
+from octflow.io.nifti import Affine, read_nifti, start_of
 
 Bands = Iterable[NDArray[np.float32]]
 
@@ -65,6 +65,24 @@ def write_planes(path: Path, planes: Planes, bands_of: Callable[[int], Bands]) -
     return write_gzip_parts(
         path, start, planes.keys, lambda i: _buffers(bands_of(i)), runs=planes.components
     )
+
+
+def read_plane(path: Path, index: int, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Read one plane of the first component, without those before it.
+
+    Parameters
+    ----------
+    path : Path
+        Written by `write_planes`.
+    index : int
+        Which one.
+    shape : (2,) ints
+        Size (Y, X) of a plane.
+    """
+    content = read_gzip_part(path, 1 + index)
+    if content is not None:
+        return np.frombuffer(content, "<f4").reshape(shape)
+    return np.asarray(read_nifti(path), np.float32).reshape(-1, *shape)[index]
 
 
 def _buffers(bands: Bands) -> Iterable[Sequence[NDArray[np.float32]]]:

@@ -12,8 +12,8 @@ import pytest
 import SimpleITK as sitk
 
 from octflow.io.gzip_parts import write_gzip_parts
-from octflow.io.nifti import read_affine, read_block, read_nifti, scaling_affine
-from octflow.io.nifti_planes import Planes, write_planes
+from octflow.io.nifti import read_affine, read_nifti, scaling_affine
+from octflow.io.nifti_planes import Planes, read_plane, write_planes
 
 SHAPE = (37, 53)
 AFFINE = scaling_affine((0.01, 0.02, 0.5), (1, 2, 3))
@@ -161,8 +161,8 @@ def test_the_affine_of_another_image_is_marked(tmp_path):
     np.testing.assert_allclose(read_affine(tmp_path / "a.nii.gz"), AFFINE)
 
 
-def test_blocks_are_read_by_themselves(tmp_path):
-    write(tmp_path / "a.nii.gz", "abc")
-    where = (slice(1, 3), slice(5, 9), slice(0, 53))
-    whole = np.concatenate([values(key) for key in "abc"])
-    np.testing.assert_array_equal(read_block(tmp_path / "a.nii.gz", where), whole[where])
+@pytest.mark.parametrize("components", [1, 3])
+def test_planes_are_read_by_themselves(components, tmp_path):
+    write(tmp_path / "a.nii.gz", "abc", components)
+    plane = read_plane(tmp_path / "a.nii.gz", 1, SHAPE)
+    np.testing.assert_array_equal(plane, values("b", components)[0])

@@ -1,3 +1,3 @@
 """Stage stack: the slices of a sample on top of each other."""
 
-VERSION = 4
+VERSION = 5

@@ -9,17 +9,12 @@ import numpy as np
 from octflow.core.errors import DataError
 from octflow.core.instrument import Instrument
 from octflow.core.record import Gate, Outcome, Product
+from octflow.stages.stack.frame import Stack
+from octflow.stages.stack.maps import AXES, write_axis_stack, write_map_stack
 from octflow.stages.stack.motion import Motion
+from octflow.stages.stack.overview import write_overview
 from octflow.stages.stack.place import Place, canvas_of
-from octflow.stages.stack.products import (
-    AXES,
-    Stack,
-    write_axis_stack,
-    write_map_stack,
-    write_overview,
-    write_placement,
-    write_volume_stack,
-)
+from octflow.stages.stack.products import write_placement
 from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stack.slabs import Layout
 from octflow.stages.stack.slices import (
@@ -30,6 +25,7 @@ from octflow.stages.stack.slices import (
     records_by_slice,
 )
 from octflow.stages.stack.steps import Step, accumulated, find_step
+from octflow.stages.stack.volumes import write_volume_stack
 
 _COMPARED = 3
 """Slices before that one is compared with, the nearest first, until one agrees."""
@@ -178,7 +174,8 @@ def _stack(
     x_mm, y_mm, _ = instrument.voxel_size_mm
     size = (x_mm, y_mm, slice_thickness_um / 1000)
     places = {slice_id: Place(motion) for slice_id, motion in motions.items()}
-    return Stack(folder, canvas_of(shapes, places), places, size)
+    canvas = canvas_of(shapes, places).widened(settings.canvas_step_px)
+    return Stack(folder, canvas, places, size)
 
 
 def _wanted(

@@ -38,6 +38,9 @@ class StackSettings(Settings):
     """Depth in a stitched volume at which its slab begins: medium shows above deeper surfaces."""
     skirt_px: int = Field(20, ge=0)
     """Depth over which a slice is blended into the next one."""
+    canvas_step_px: int = Field(64, ge=1)
+    """The sides of the canvas lie at multiples of this: while a slice more does not widen it, what
+    is there is kept."""
     chunk_px: tuple[Px, Px, Px] = (64, 64, 64)
     """Voxels (z, y, x) compressed together."""
     shard_px: tuple[Px, Px, Px] = (256, 256, 256)

@@ -1,0 +1,78 @@
+"""The volumes of all slices joined to one."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from octflow.core.names import AXIAL
+from octflow.core.record import Product
+from octflow.io.omezarr import Plan, read_volume
+from octflow.io.records import checked, product
+from octflow.io.volume_writer import write_volume
+from octflow.stages.stack.frame import Stack
+from octflow.stages.stack.resample import Source, resampled_block
+from octflow.stages.stack.slabs import Layout, blend_slabs
+
+Floats = NDArray[np.float32]
+Shape = tuple[int, int, int]
+
+
+def write_volume_stack(
+    stack: Stack,
+    role: str,
+    volumes: dict[int, Product],
+    layout: Layout,
+    *,
+    voxel_size_mm: tuple[float, float, float],
+    chunk_px: Shape,
+    shard_px: Shape,
+    threads: int,
+) -> Product:
+    """Join the volumes of all slices to one, block by block.
+
+    Parameters
+    ----------
+    stack : Stack
+        Canvas and places.
+    role : str
+        Modality.
+    volumes : dict of int to Product
+        OME-Zarr of every slice that has one.
+    layout : Layout
+        Depths of the slices.
+    voxel_size_mm : (3,) floats
+        Size (x, y, z).
+    chunk_px, shard_px : (3,) ints
+        See `Plan`.
+    threads : int
+        Shards worked on side by side.
+    """
+    sources: dict[int, Source] = {i: read_volume(checked(p)) for i, p in volumes.items()}
+    axial, evened, first = role in AXIAL, role in stack.equalised, stack.slices.start
+
+    def block_of(z: slice, y: slice, x: slice) -> Floats:
+        in_y, in_x = stack.in_frame(y, x)
+
+        def block_of_slab(slab: int, depths: slice) -> Floats:
+            source, place = sources[slab + first], stack.places[slab + first]
+            return resampled_block(source, (depths, in_y, in_x), place, axial=axial, in_db=evened)
+
+        there = [s for s in layout.slabs_at(z, len(stack.slices)) if s + first in sources]
+        if not there:
+            return np.full((z.stop - z.start, y.stop - y.start, x.stop - x.start), np.nan, "f4")
+        return blend_slabs(layout, there, z, block_of_slab, axial=axial)
+
+    path = stack.path(f"{role}.ome.zarr")
+    write_volume(
+        path,
+        Plan(
+            (layout.start(len(stack.slices)), *stack.canvas.shape),
+            voxel_size_mm,
+            f"stack {role}",
+            axial=axial,
+            chunk_px=chunk_px,
+            shard_px=shard_px,
+        ),
+        block_of=block_of,
+        threads=threads,
+    )
+    return product(path, f"stack_{role}")
