@@ -1,5 +1,8 @@
 """The volumes of all slices joined to one."""
 
+from dataclasses import asdict
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,7 +11,7 @@ from octflow.core.record import Product
 from octflow.io.omezarr import Plan, read_volume
 from octflow.io.records import checked, product
 from octflow.io.volume_writer import write_volume
-from octflow.stages.stack.frame import Stack
+from octflow.stages.stack.frame import Stack, key_of
 from octflow.stages.stack.resample import Source, resampled_block
 from octflow.stages.stack.slabs import Layout, blend_slabs
 
@@ -27,7 +30,7 @@ def write_volume_stack(
     shard_px: Shape,
     threads: int,
 ) -> Product:
-    """Join the volumes of all slices to one, block by block.
+    """Join the volumes of all slices to one, block by block; keep what did not change.
 
     Parameters
     ----------
@@ -46,20 +49,29 @@ def write_volume_stack(
     threads : int
         Shards worked on side by side.
     """
-    sources: dict[int, Source] = {i: read_volume(checked(p)) for i, p in volumes.items()}
     axial, evened, first = role in AXIAL, role in stack.equalised, stack.slices.start
+
+    @cache
+    def source_of(slice_id: int) -> Source:
+        return read_volume(checked(volumes[slice_id]))
+
+    def there(z: slice) -> list[int]:
+        return [s for s in layout.slabs_at(z, len(stack.slices)) if s + first in volumes]
+
+    def made_from(z: slice) -> str:
+        slabs = [[s, stack.made_from(role, s + first, volumes[s + first])] for s in there(z)]
+        return key_of([asdict(layout), *slabs])
 
     def block_of(z: slice, y: slice, x: slice) -> Floats:
         in_y, in_x = stack.in_frame(y, x)
 
         def block_of_slab(slab: int, depths: slice) -> Floats:
-            source, place = sources[slab + first], stack.places[slab + first]
+            source, place = source_of(slab + first), stack.places[slab + first]
             return resampled_block(source, (depths, in_y, in_x), place, axial=axial, in_db=evened)
 
-        there = [s for s in layout.slabs_at(z, len(stack.slices)) if s + first in sources]
-        if not there:
+        if not (slabs := there(z)):
             return np.full((z.stop - z.start, y.stop - y.start, x.stop - x.start), np.nan, "f4")
-        return blend_slabs(layout, there, z, block_of_slab, axial=axial)
+        return blend_slabs(layout, slabs, z, block_of_slab, axial=axial)
 
     path = stack.path(f"{role}.ome.zarr")
     write_volume(
@@ -74,5 +86,6 @@ def write_volume_stack(
         ),
         block_of=block_of,
         threads=threads,
+        made_from=made_from,
     )
     return product(path, f"stack_{role}")
