@@ -65,6 +65,7 @@ def finish(config: dict, mosaics: int) -> int:
     extra += [f"qc/{k}-{n}.jpg" for n in ("normal", "tilted") for k in ("focus", "tilemap")]
     for slice_id in range(1, mosaics // 2 + 1):
         flags += [flag(rule, slice=slice_id) for rule in ("start_slice", "register_slice")]
+        flags += [flag("place_slice", slice=slice_id)] if slice_id > 1 else []
         extra.append(f"qc/slice-{slice_id:03d}.jpg")
     for m in range(1, mosaics + 1):
         flags += [

@@ -1,8 +1,40 @@
 """Stage stack: a brain out of slices.
 
 reads   stitched maps and volumes of the reference illumination, registered slices
-writes  stacked maps and axes, and one stacked volume
+writes  how every slice lies against one before; stacked maps and axes, and one stacked volume
 """
+
+
+rule place_slice:
+    """Find how a slice lies against one before."""
+    input:
+        stitched=collect(
+            rules.stitch_enface.output.flag, mosaic=session.compared_mosaics
+        ),
+    output:
+        flag="state/slice-{slice}.placed",
+    log:
+        "<logs>/place_slice/{slice}.log",
+    benchmark:
+        "<benchmarks>/place_slice/{slice}.tsv"
+    conda:
+        "../envs/octflow.yaml"
+    threads: 1
+    resources:
+        register_pool=1,
+        mem_mb=session.place_mb,
+        runtime=60,
+    params:
+        folder="stacked/steps",
+        reference=session.reference,
+        slice_id=session.slice_number,
+        settings=session.place_settings,
+        unit=session.unit,
+        version=session.version("stack"),
+    message:
+        "Placing slice {wildcards.slice}"
+    script:
+        "../scripts/stack/place_slice.py"
 
 
 rule stack_slices:
@@ -14,7 +46,8 @@ rule stack_slices:
         volumes=collect(
             rules.join_volumes.output.flag, mosaic=session.reference_mosaics
         ),
-        registered=collect(rules.register_slice.output.flag, slice=session.registered),
+        registered=collect(rules.register_slice.output.flag, slice=session.stacked_axes),
+        placed=collect(rules.place_slice.output.flag, slice=session.placed),
     output:
         flag="state/project.stacked",
         overview=report(
@@ -38,7 +71,7 @@ rule stack_slices:
         reference=session.reference,
         slice_thickness_um=session.config.project.slice_thickness_um,
         instrument=session.instrument,
-        settings=session.settings("stack"),
+        settings=session.stack_settings,
         unit=session.unit,
         version=session.version("stack"),
     message:

@@ -6,6 +6,7 @@ from typing import Any
 
 from octflow.core.settings import Settings
 from octflow.io.digest import fast_id
+from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stitch.settings import StitchSettings
 from octflow.workflow.config import Config
 
@@ -19,6 +20,10 @@ _COORDINATES: dict[str, Any] = {
     **{name: what for name, what in _REFINEMENT.items() if name != "refine_px"},
 }
 """Those that the coordinates of an illumination depend on."""
+_PLACING = {"search_px", "rotate", "max_rotation_deg", "band_px"}
+"""Settings of the stage stack that only matter where a slice is placed on one before."""
+_PLACED_BY = _PLACING | {"image", "align", "min_correlation"}
+"""All that matter there."""
 _FIJI = {"fiji": True, "fiji_timeout_s": True}
 """And, where Fiji is to find them, those too."""
 
@@ -49,6 +54,16 @@ def coordinate_settings(stitch: StitchSettings, project: Path, illumination: str
 def refine_settings(stitch: StitchSettings) -> dict[str, Any]:
     """Return what the coordinates of a mosaic depend on."""
     return stitch.model_dump(mode="json", include=_REFINEMENT)
+
+
+def place_settings(stack: StackSettings) -> dict[str, Any]:
+    """Return what decides how a slice lies against one before."""
+    return stack.model_dump(mode="json", include=_PLACED_BY)
+
+
+def stack_settings(stack: StackSettings) -> dict[str, Any]:
+    """Return what decides the stack, besides how its slices lie against each other."""
+    return stack.model_dump(mode="json", exclude=_PLACING)
 
 
 def instrument(settings: Settings, project: Path, pipeline: Path) -> dict[str, Any]:

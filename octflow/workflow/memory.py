@@ -14,6 +14,8 @@ _VOLUMES_KB = 13
 """Three volumes of 1000 float32, and what the maps need, for every A-line of a tile."""
 _MOSAIC_BYTES = 26
 """A map and its halves, what finds the tissue, pictures: for every pixel of a mosaic."""
+_COMPARED_BYTES = 200
+"""Maps of two slices, their texture, slopes of it in double precision: for every pixel."""
 _SHARDS_PER_THREAD = 8
 """The shard, and the samples of the tiles that it is made from, which are mapped."""
 _SHARDS_OF_LEVELS = 6
@@ -33,6 +35,16 @@ def process_mb(row: Illumination, threads: int) -> int:
 
 def stitch_mb(row: Illumination, places: Iterable[tuple[int, int]]) -> int:
     """Return the memory of a job that holds one map of a mosaic, whatever their number."""
+    return _PROGRAM_MB + round(_n_px(row, places) * _MOSAIC_BYTES / 1e6)
+
+
+def place_mb(row: Illumination, places: Iterable[tuple[int, int]]) -> int:
+    """Return the memory of a job that compares the maps of two mosaics."""
+    return _PROGRAM_MB + round(_n_px(row, places) * _COMPARED_BYTES / 1e6)
+
+
+def _n_px(row: Illumination, places: Iterable[tuple[int, int]]) -> int:
+    """Return the pixels of a mosaic."""
     steps = zip(*places, strict=True)
     n_x, n_y = (
         step * max(along) + size
@@ -40,7 +52,7 @@ def stitch_mb(row: Illumination, places: Iterable[tuple[int, int]]) -> int:
             row.nominal_step_px(), steps, (row.tile_size_x_px, row.tile_size_y_px), strict=True
         )
     )
-    return _PROGRAM_MB + round(n_x * n_y * _MOSAIC_BYTES / 1e6)
+    return n_x * n_y
 
 
 def volume_mb(settings: VolumeSettings, threads: int) -> int:

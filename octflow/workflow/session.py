@@ -11,6 +11,7 @@ from octflow.core.errors import SettingsError
 from octflow.core.experiment import Illumination
 from octflow.core.layout import ARCHIVED
 from octflow.core.record import Unit
+from octflow.stages.stack.settings import COMPARED
 from octflow.workflow import decisive, memory
 from octflow.workflow.alive import join_runs
 from octflow.workflow.config import Config, read_config
@@ -123,6 +124,22 @@ class Session:
         return self.slices if {"biref", "ori"} <= set(self.config.stitch.modalities) else []
 
     @property
+    def stacked(self) -> list[str]:
+        """All slices that are stacked: those asked for, of those that can be made."""
+        asked = self.config.stack.slices
+        return [name for name in self.slices if asked == "all" or int(name) in asked]
+
+    @property
+    def stacked_axes(self) -> list[str]:
+        """Those of them that have fibre axes."""
+        return [name for name in self.stacked if name in self.registered]
+
+    @property
+    def placed(self) -> list[str]:
+        """Those that are placed on one before: all but the first, or none if they lie as cut."""
+        return self.stacked[1:] if self.config.stack.align else []
+
+    @property
     def archived(self) -> dict[str, list[str]]:
         """Wildcards of the batches to be archived: all, or none where archiving is off."""
         return self.batches if self.config.archive.enabled else {"mosaic": [], "batch": []}
@@ -211,6 +228,12 @@ class Session:
         grid = self.config.experiment.grid_of(int(wildcards.mosaic))
         return memory.stitch_mb(self._row(wildcards), grid.values())
 
+    def place_mb(self, wildcards: Wildcards) -> int:
+        """Return the memory of a job that compares the maps of two slices."""
+        mosaic = self.config.experiment.mosaic_of(int(wildcards.slice), self.reference)
+        row = self.config.experiment.illumination_of(mosaic)
+        return memory.place_mb(row, self.config.experiment.grid_of(mosaic).values())
+
     def grid(self, wildcards: Wildcards) -> list[list[int]]:
         """Return [tile, grid x, grid y] of every tile of a mosaic."""
         return self._grid(int(wildcards.mosaic))
@@ -277,9 +300,27 @@ class Session:
 
     @property
     def reference_mosaics(self) -> list[str]:
-        """The mosaics that are stacked: the reference illumination of every ready slice."""
-        experiment = self.config.experiment
-        return [f"{experiment.mosaic_of(s, self.reference):03d}" for s in self.ready.slices]
+        """The mosaics that are stacked: the reference illumination of every slice of the stack."""
+        return self._reference_mosaics(self.stacked)
+
+    def compared_mosaics(self, wildcards: Wildcards) -> list[str]:
+        """Return the reference mosaics of a slice and of those before it is compared with."""
+        before = [name for name in self.stacked if int(name) < int(wildcards.slice)]
+        return self._reference_mosaics([*before[-COMPARED:], wildcards.slice])
+
+    def _reference_mosaics(self, slices: list[str]) -> list[str]:
+        mosaic_of = self.config.experiment.mosaic_of
+        return [f"{mosaic_of(int(name), self.reference):03d}" for name in slices]
+
+    @property
+    def place_settings(self) -> dict[str, Any]:
+        """What decides how a slice lies against one before."""
+        return decisive.place_settings(self.config.stack)
+
+    @property
+    def stack_settings(self) -> dict[str, Any]:
+        """What else decides the stack."""
+        return decisive.stack_settings(self.config.stack)
 
     def _row(self, wildcards: Wildcards) -> Illumination:
         return self.config.experiment.illumination_of(int(wildcards.mosaic))

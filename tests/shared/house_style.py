@@ -20,6 +20,7 @@ VERBS = {
     "stitch",
     "join",
     "register",
+    "place",
     "stack",
 }
 

@@ -179,3 +179,36 @@ def test_a_project_folder_that_cannot_be_made_is_named(tmp_path):
 def test_an_empty_acquisition_folder_is_said(session, tmp_path):
     folder = tmp_path / "phantom" / "raw"
     assert session.remarks() == [f"waiting: there is no spectral tile in {folder}"]
+
+
+def session_of(arrived, folder, **stack):
+    """A project to which one tile of each of these slices has come, under one illumination."""
+    (folder / "raw").mkdir(exist_ok=True)
+    for slice_id in arrived:
+        (folder / "raw" / f"mosaic_{slice_id:03d}_image_0001_spectral_0001.nii").touch()
+    values = {
+        "acquisition": {"folder": str(folder / "raw")},
+        "experiment": {"grid_size_y": 1, "illuminations": [{"name": "normal", "grid_size_x": 1}]},
+        "ingest": {"stable_seconds": 0},
+        "project": {"folder": "p"},
+        "stack": stack,
+    }
+    return open_session(values, folder)
+
+
+def test_a_slice_is_compared_with_the_three_before_it_that_are_there(tmp_path):
+    session = session_of([1, 2, 4, 5, 6], tmp_path)
+    assert session.placed == ["002", "004", "005", "006"]
+    assert session.compared_mosaics(job(slice="002")) == ["001", "002"]
+    assert session.compared_mosaics(job(slice="006")) == ["002", "004", "005", "006"]
+
+
+def test_slices_that_are_not_asked_for_are_neither_placed_nor_stacked(tmp_path):
+    session = session_of([1, 2, 4, 5], tmp_path, slices=[1, 4, 5, 9])
+    assert session.placed == ["004", "005"]
+    assert session.compared_mosaics(job(slice="005")) == ["001", "004", "005"]
+    assert session.reference_mosaics == ["001", "004", "005"]
+
+
+def test_slices_that_lie_as_they_were_cut_are_not_placed(tmp_path):
+    assert session_of([1, 2], tmp_path, align=False).placed == []

@@ -1,7 +1,6 @@
 """Stage stack, file to file."""
 
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from octflow.stages.stack.motion import Motion
 from octflow.stages.stack.overview import write_overview
 from octflow.stages.stack.place import Place, canvas_of
 from octflow.stages.stack.products import write_placement
-from octflow.stages.stack.settings import StackSettings
+from octflow.stages.stack.settings import COMPARED, StackSettings
 from octflow.stages.stack.slabs import Layout
 from octflow.stages.stack.slices import (
     Records,
@@ -24,11 +23,55 @@ from octflow.stages.stack.slices import (
     read_map_shape,
     records_by_slice,
 )
-from octflow.stages.stack.steps import Step, accumulated, find_step
+from octflow.stages.stack.step_files import read_steps, write_step
+from octflow.stages.stack.steps import Step, accumulated, completed, find_step, step_numbers
 from octflow.stages.stack.volumes import write_volume_stack
 
-_COMPARED = 3
-"""Slices before that one is compared with, the nearest first, until one agrees."""
+
+def place_slice(
+    *,
+    stitched: list[Path],
+    folder: Path,
+    reference: str,
+    slice_id: int,
+    settings: StackSettings,
+) -> Outcome:
+    """Find how a slice lies against one before.
+
+    A damaged slice must not part those around it: where the nearest one does not agree, the next
+    before is tried.
+
+    Parameters
+    ----------
+    stitched : list of Path
+        Flags of `stitch_enface` of the slice and of those before it that it is compared with.
+    folder : Path
+        Where the step goes, named slice_...
+    reference : str
+        Illumination whose maps are compared.
+    slice_id : int
+        The slice.
+    settings : StackSettings
+        See there; what is written of the stack is no part of it.
+
+    Returns
+    -------
+    outcome : Outcome
+        Without a step, and with a warning, where a map is lacking.
+    """
+    images = products_of(records_by_slice(stitched, reference), settings.image)
+    before = [i for i in images if i < slice_id]
+    if slice_id not in images or not before:
+        lacking = f"slice {slice_id}: no {settings.image} of it, or of any before: not placed"
+        return Outcome(warnings=[lacking])
+    step = _step(images, before, slice_id, settings)
+    compared = [i for i in images if i >= step.previous or not step.trusted]
+    return Outcome(
+        inputs=[images[i] for i in compared],
+        outputs=[write_step(folder / f"slice_{slice_id:03d}.json", step)],
+        qc=step_numbers(step),
+        gates=_gates([step], settings),
+    )
 
 
 def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
@@ -36,6 +79,7 @@ def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
     stitched: list[Path],
     volumes: list[Path],
     registered: list[Path],
+    placed: list[Path],
     overview: Path,
     folder: Path,
     reference: str,
@@ -50,6 +94,8 @@ def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
     ----------
     stitched, volumes, registered : list of Path
         Flags of `stitch_enface`, `join_volumes` and `register_slice`, as far as there are any.
+    placed : list of Path
+        Flags of `place_slice` of every slice but the first; none where slices lie as they are.
     overview : Path
         Sheet of pictures.
     folder : Path
@@ -82,7 +128,7 @@ def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
             f"{len(mosaics)} slices of {reference}, none of those asked for has {settings.image}"
         )
         raise DataError("stitched maps", found=found, expected="at least one slice with it")
-    steps = _steps(images, settings)
+    steps = _steps(images, placed, settings)
     stack = _stack(folder, images, steps, slice_thickness_um, instrument, settings)
     wanted = _wanted(stack, mosaics, records_by_slice(registered), settings)
     joined = _found(stack, records_by_slice(volumes, reference), settings.volumes)
@@ -127,20 +173,14 @@ def _chosen(images: dict[int, Product], settings: StackSettings) -> dict[int, Pr
     return {slice_id: one for slice_id, one in images.items() if slice_id in settings.slices}
 
 
-def _steps(images: dict[int, Product], settings: StackSettings) -> list[Step]:
-    """Place every slice after the first one."""
-    ids = sorted(images)
-    if not settings.align:
-        return [Step(a, b, Motion(), None, trusted=True) for a, b in pairwise(ids)]
-    return [_step(images, ids[:i], ids[i], settings) for i in range(1, len(ids))]
-
-
 def _step(
     images: dict[int, Product], before: list[int], slice_id: int, settings: StackSettings
 ) -> Step:
-    """Compare a slice with the one before; a damaged one must not part those around it."""
+    """Compare a slice with those before, the nearest first, until one agrees."""
+    if not settings.align:
+        return Step(before[-1], slice_id, Motion(), None, trusted=True)
     current, doubted = (slice_id, read_map(images[slice_id])), []
-    for previous in before[: -1 - _COMPARED : -1]:
+    for previous in before[: -1 - COMPARED : -1]:
         step = find_step(
             (previous, read_map(images[previous])),
             current,
@@ -153,6 +193,13 @@ def _step(
             return step
         doubted.append(step)
     return doubted[0]
+
+
+def _steps(images: dict[int, Product], placed: list[Path], settings: StackSettings) -> list[Step]:
+    """Return the step of every slice after the first one."""
+    found = products_of(records_by_slice(placed), "step")
+    steps = read_steps(one for slice_id, one in found.items() if slice_id in images)
+    return completed(sorted(images), steps, trusted=not settings.align)
 
 
 def _stack(

@@ -8,6 +8,7 @@ from octflow.core.record import Product
 from octflow.io.atomic import replacing
 from octflow.io.records import product
 from octflow.stages.stack.frame import Stack
+from octflow.stages.stack.step_files import plain_step
 from octflow.stages.stack.steps import Step
 
 
@@ -20,7 +21,7 @@ def write_placement(stack: Stack, steps: Sequence[Step]) -> Product:
         "origin_px": stack.canvas.origin_px,
         "slices": {str(i): asdict(stack.places[i].motion) for i in sorted(stack.places)},
         "missing": [i for i in stack.slices if i not in stack.places],
-        "steps": [asdict(step) for step in steps],
+        "steps": [plain_step(step) for step in steps],
     }
     with replacing(path) as part:
         part.write_text(json.dumps(content, indent=1) + "\n")

@@ -7,6 +7,8 @@ from pydantic import Field
 from octflow.core.settings import Settings
 
 Px = Annotated[int, Field(ge=1)]
+COMPARED = 3
+"""Slices before that one is compared with, the nearest first, until one agrees."""
 
 
 class StackSettings(Settings):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,38 @@ def find_step(
     if found is None or found.correlation < min_correlation:
         return Step(previous[0], current[0], Motion(), correlation, trusted=False)
     return Step(previous[0], current[0], found.motion, correlation, trusted=True)
+
+
+def completed(slices: Sequence[int], steps: Sequence[Step], *, trusted: bool) -> list[Step]:
+    """Return one step for every slice but the first: a slice without one follows the one before.
+
+    Parameters
+    ----------
+    slices : sequence of int
+        Slices of the stack, ascending.
+    steps : sequence of Step
+        Those that were found.
+    trusted : bool
+        Whether following the one before is what was asked for.
+
+    Examples
+    --------
+    >>> found = [Step(1, 3, Motion((2.0, 0.0)), 0.9, True)]
+    >>> [(s.previous, s.slice_id) for s in completed([1, 2, 3], found, trusted=False)]
+    [(1, 2), (1, 3)]
+    """
+    found = {step.slice_id: step for step in steps if step.previous in slices}
+    return [found.get(b, Step(a, b, Motion(), None, trusted=trusted)) for a, b in pairwise(slices)]
+
+
+def step_numbers(step: Step) -> dict[str, float | int | str | None]:
+    """Return the quality numbers of a step."""
+    return {
+        "compared_with_slice": step.previous,
+        "shift_px": float(np.hypot(*step.motion.shift_px)),
+        "angle_deg": step.motion.angle_deg,
+        "correlation": step.correlation,
+    }
 
 
 def accumulated(

@@ -14,6 +14,7 @@ from octflow.stages.stack.files import stack_slices
 from octflow.stages.stack.settings import StackSettings
 
 from flags import write_flag
+from placing import write_placed
 
 SHIFTS = {1: (0.0, 0.0), 2: (3.5, -2.0), 4: (1.25, 4.5)}
 VOXEL_MM = (0.01, 0.01, 0.0025)
@@ -59,7 +60,10 @@ def write_slice(made, folder, slice_id):
 
 def stacked(made, folder, out, *, slices=(1, 2, 4), threads=1, slices_asked="all", **changes):
     flags = [write_slice(made, folder, slice_id) for slice_id in slices]
+    chosen = [i for i in slices if slices_asked == "all" or i in slices_asked]
+    stitched = {i: f["stitched"] for i, f in zip(slices, flags, strict=True) if i in chosen}
     return stack_slices(
+        placed=write_placed(stitched, folder, SETTINGS),
         **{name: [f[name] for f in flags] for name in ("stitched", "volumes", "registered")},
         overview=out / "overview.jpg",
         folder=out,
@@ -140,6 +144,7 @@ def test_a_slice_without_a_volume_is_a_gap_in_the_volume(made, tmp_path):
         stitched=[f["stitched"] for f in flags.values()],
         volumes=[flags[1]["volumes"]],
         registered=[],
+        placed=[],
         overview=tmp_path / "o.jpg", folder=tmp_path / "out", reference="normal",
         slice_thickness_um=50, instrument=Instrument(), settings=SETTINGS, threads=1,
     )  # fmt: skip
@@ -168,7 +173,8 @@ def test_one_slice_is_a_stack_too(made, tmp_path):
 def test_nothing_to_stack_is_refused(tmp_path):
     with pytest.raises(DataError, match="0 slices of normal"):
         stack_slices(
-            stitched=[], volumes=[], registered=[], overview=tmp_path / "o.jpg", folder=tmp_path,
+            stitched=[], volumes=[], registered=[], placed=[],
+            overview=tmp_path / "o.jpg", folder=tmp_path,
             reference="normal", slice_thickness_um=50, instrument=Instrument(),
             settings=SETTINGS, threads=1,
         )  # fmt: skip

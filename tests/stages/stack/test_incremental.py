@@ -10,12 +10,13 @@ import pytest
 from octflow.core.instrument import Instrument
 from octflow.io.nifti import write_nifti
 from octflow.io.omezarr import Plan
-from octflow.io.records import product
+from octflow.io.records import product, read_record
 from octflow.io.volume_writer import write_volume
 from octflow.stages.stack.files import stack_slices
 from octflow.stages.stack.settings import StackSettings
 
 from flags import write_flag
+from placing import write_placed
 
 SHIFTS = {1: (0.0, 0.0), 2: (3.5, -2.0), 3: (1.0, -1.5)}
 SETTINGS = StackSettings(
@@ -55,7 +56,9 @@ def write_slice(made, folder, slice_id):
 
 
 def stack(flags, out, settings=SETTINGS):
+    stitched = {read_record(one["stitched"]).unit.slice: one["stitched"] for one in flags}
     return stack_slices(
+        placed=write_placed(stitched, out, settings),
         **{name: [one[name] for one in flags] for name in ("stitched", "volumes", "registered")},
         overview=out / "overview.jpg", folder=out, reference="normal",
         slice_thickness_um=50, instrument=Instrument(), settings=settings, threads=1,

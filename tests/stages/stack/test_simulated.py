@@ -17,6 +17,7 @@ from octflow.stages.stack.motion import Motion
 from octflow.stages.stack.settings import StackSettings
 
 from flags import write_flag
+from placing import write_placed
 
 SIZE = (300, 340)
 CENTRE = ((SIZE[1] - 1) / 2, (SIZE[0] - 1) / 2)
@@ -78,8 +79,10 @@ def stacked(phantom, folder, settings=SETTINGS, slices=tuple(TRUTH), damaged=())
     stitched, registered = zip(
         *(write_slice(phantom, folder, i, damaged=i in damaged) for i in slices), strict=True
     )
+    by_slice = dict(zip(slices, stitched, strict=True))
     return stack_slices(
         stitched=list(stitched), volumes=[], registered=list(registered),
+        placed=write_placed(by_slice, folder, settings),
         overview=folder / "overview.jpg", folder=folder / "out", reference="normal",
         slice_thickness_um=450, instrument=Instrument(), settings=settings, threads=1,
     )  # fmt: skip
