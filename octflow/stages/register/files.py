@@ -13,6 +13,7 @@ from octflow.core.record import Outcome, Product, Record
 from octflow.io.nifti import read_nifti, read_voxel_size_mm
 from octflow.io.records import checked, listed, product, read_record
 from octflow.stages.register.fibres import FibreField, View, fibre_field, smoothed_view
+from octflow.stages.register.masks import compared_map, mask_of, masking_roles
 from octflow.stages.register.placing import Placed, Search, place
 from octflow.stages.register.products import (
     Target,
@@ -67,8 +68,8 @@ def register_slice(
         There is no illumination of the slice, or all tilts are alike.
     """
     records = _in_table_order([read_record(flag) for flag in stitched], illuminations)
-    read = [p for record in records for p in _read_products(record, settings.image)]
-    views = [_view(record, illuminations, settings.image) for record in records]
+    read = [p for record in records for p in _read_products(record, settings)]
+    views = [_view(record, illuminations, settings) for record in records]
     if not views:
         raise EstimateError(f"slice {slice_id}: found no illumination of it, expected at least one")
     usable = _straight_first([view for view in views if view.valid.any()])
@@ -100,26 +101,36 @@ def _straight_first(views: list[View]) -> list[View]:
     return straight + [view for view in views if not any(view is s for s in straight)]
 
 
-def _read_products(record: Record, image: str) -> list[Product]:
-    roles = dict.fromkeys((image, "biref", "ori", "mask"))
-    return [p for role in roles for p in listed(record, role)]
+def _roles(settings: RegisterSettings) -> list[str]:
+    """Return the maps that are read of every illumination."""
+    return list(dict.fromkeys((settings.image, "biref", "ori", *masking_roles(settings.mask))))
 
 
-def _view(record: Record, table: list[Illumination], image: str) -> View:
+def _read_products(record: Record, settings: RegisterSettings) -> list[Product]:
+    return [p for role in _roles(settings) for p in listed(record, role)]
+
+
+def _view(record: Record, table: list[Illumination], settings: RegisterSettings) -> View:
     row = next(row for row in table if row.name == record.unit.illumination)
-    maps = {p.role: read_nifti(checked(p)) for p in _read_products(record, image)}
-    if lost := {image, "biref", "ori", "mask"} - set(maps):
+    maps = {p.role: read_nifti(checked(p)) for p in _read_products(record, settings)}
+    if lost := set(_roles(settings)) - set(maps):
         found = f"{', '.join(sorted(maps)) or 'no map'} of {row.name}"
         raise DataError("stitched maps", found=found, expected=f"also {', '.join(sorted(lost))}")
+    mask = mask_of(
+        settings.mask,
+        maps,
+        settings.mask_threshold_db.get(row.name, row.mask_threshold_db),
+        sigma_px=settings.mask_smoothing_px,
+    )
     finite = np.isfinite(maps["biref"]) & np.isfinite(maps["ori"])
     return View(
         name=row.name,
         tilt_deg=row.tilt_deg,
-        image=np.asarray(maps[image], np.float32),
+        image=compared_map(settings.mask, np.asarray(maps[settings.image], np.float32), mask),
         birefringence=np.asarray(maps["biref"], np.float32),
         # The instrument counts its axes the other way round than the image does.
         axis_deg=wrap_axis(-np.asarray(maps["ori"], np.float32)),
-        valid=finite & (np.asarray(maps["mask"]) > 0),
+        valid=finite & mask,
     )
 
 

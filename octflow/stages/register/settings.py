@@ -31,6 +31,15 @@ class RegisterSettings(Settings):
 
     image: Literal["biref", "aip", "mip", "ret"] = "biref"
     """Map that the registration compares between illuminations."""
+    mask: Literal["tissue", "aip", "mip", "none"] = "tissue"
+    """Pixels that are solved for: the tissue of the mosaic, what is bright in one of its intensity
+    maps, or all that have values. Maps are compared as stage stitch left them; under aip or mip
+    there alone."""
+    mask_threshold_db: dict[str, float] = Field(default_factory=dict)
+    """Intensity from which aip or mip counts as tissue, by name of the illumination; where one is
+    not named, its own mask_threshold_db, which is meant for aip."""
+    mask_smoothing_px: float = Field(5.0, ge=0, le=50)
+    """Sigma of the Gaussian applied to aip or mip before the threshold."""
     smoothing_px: float = Field(2.0, ge=0, le=50)
     """Sigma of the Gaussian applied to both maps before they are compared."""
     bins: int = Field(32, ge=8, le=256)
