@@ -12,7 +12,7 @@ from octflow.core.instrument import Instrument
 from octflow.core.record import Outcome, Product, Record
 from octflow.io.nifti import read_nifti, read_voxel_size_mm
 from octflow.io.records import checked, listed, product, read_record
-from octflow.stages.register.fibres import FibreField, View, fibre_field, smoothed_view
+from octflow.stages.register.fibres import FibreField, View, fibre_field
 from octflow.stages.register.masks import compared_map, mask_of, masking_roles
 from octflow.stages.register.placing import Placed, Search, place
 from octflow.stages.register.products import (
@@ -23,6 +23,7 @@ from octflow.stages.register.products import (
     write_view,
 )
 from octflow.stages.register.settings import RegisterSettings
+from octflow.stages.register.smoothing import Averaged, Smoothing, averaged_views
 
 Qc = dict[str, float | int | str | None]
 
@@ -36,6 +37,7 @@ def register_slice(
     slice_id: int,
     instrument: Instrument,
     settings: RegisterSettings,
+    threads: int = 1,
 ) -> Outcome:
     """Register the illuminations of a slice and solve for its 3-D fibre axes.
 
@@ -55,6 +57,8 @@ def register_slice(
         Voxel size of the products.
     settings : RegisterSettings
         See there.
+    threads : int
+        Blocks of lines whose axes are solved for at a time; the registration works on one.
 
     Returns
     -------
@@ -76,15 +80,14 @@ def register_slice(
     fixed = [*usable, *_straight_first(views)][0]
     target = Target(folder, slice_id, _voxel_size_mm(records, fixed, instrument))
     placed = [_placed(fixed, moving, settings) for moving in usable[1:]]
-    seen = [
-        smoothed_view(v, settings.axis_smoothing_px) for v in [fixed, *(p.view for p in placed)]
-    ]
-    field = _field(seen, settings) if placed else None
+    averaged = _averaged([fixed, *(p.view for p in placed)], settings, threads)
+    seen = averaged.views
+    field = _field(averaged, settings, threads) if placed else None
     outputs = _write(target, overview, seen, placed, field, settings)
     return Outcome(
         inputs=read,
         outputs=outputs,
-        qc={"views": len(usable)} | _qc(seen, placed, field),
+        qc={"views": len(usable)} | _qc(averaged, placed, field),
         gates=[gate for one in placed for gate in one.gates],
         warnings=_warnings(slice_id, illuminations, usable, placed),
     )
@@ -154,9 +157,29 @@ def _placed(fixed: View, moving: View, settings: RegisterSettings) -> Placed:
     return place(fixed, moving, search, dict(settings.gates))
 
 
-def _field(views: list[View], settings: RegisterSettings) -> FibreField:
-    weights = [settings.view_weights.get(view.name, 1.0) for view in views]
-    return fibre_field(views, weights, noise=settings.axis_noise_root_dn or None)
+def _averaged(views: list[View], settings: RegisterSettings, threads: int) -> Averaged:
+    how = Smoothing(
+        kind=settings.axis_smoothing,
+        sigma_px=settings.axis_smoothing_px,
+        radius_px=settings.axis_smoothing_radius_px,
+        goal_deg=settings.axis_goal_deg,
+    )
+    noise = settings.axis_noise_root_dn or None
+    return averaged_views(views, _weights(views, settings), how, noise=noise, threads=threads)
+
+
+def _field(averaged: Averaged, settings: RegisterSettings, threads: int) -> FibreField:
+    return fibre_field(
+        averaged.views,
+        _weights(averaged.views, settings),
+        noise=settings.axis_noise_root_dn or None,
+        share=averaged.share,
+        threads=threads,
+    )
+
+
+def _weights(views: list[View], settings: RegisterSettings) -> list[float]:
+    return [settings.view_weights.get(view.name, 1.0) for view in views]
 
 
 def _write(
@@ -177,8 +200,9 @@ def _write(
     return [*outputs, product(overview, "overview")]
 
 
-def _qc(seen: list[View], placed: list[Placed], field: FibreField | None) -> Qc:
-    qc: Qc = {"fixed": seen[0].name}
+def _qc(averaged: Averaged, placed: list[Placed], field: FibreField | None) -> Qc:
+    fixed, share = averaged.views[0], averaged.share
+    qc: Qc = {"fixed": fixed.name}
     for one in placed:
         name = one.view.name
         qc |= {
@@ -191,9 +215,11 @@ def _qc(seen: list[View], placed: list[Placed], field: FibreField | None) -> Qc:
             f"{name}_recognised_fraction": one.numbers.get("recognised_fraction"),
         }
     if field is not None:
-        qc["valid_fraction"] = float(field.valid.sum() / max(seen[0].valid.sum(), 1))
+        qc["valid_fraction"] = float(field.valid.sum() / max(fixed.valid.sum(), 1))
         qc["noise_root_dn"] = field.noise
         qc["median_uncertainty_deg"] = _median(field.uncertainty_deg, field.valid)
+        if share is not None and field.valid.any():
+            qc["averaged_pixels"] = float(1 / np.median(share[field.valid]))
     return qc
 
 

@@ -50,10 +50,19 @@ class RegisterSettings(Settings):
     """Most steps of the optimiser per level."""
     largest_level_px: int = Field(2_000_000, ge=1024)
     """Pixels of the finest level; larger maps are compared at half, a third, ... resolution."""
+    axis_smoothing: Literal["adaptive", "gaussian", "none"] = "adaptive"
+    """How birefringence and axis are averaged before the 3-D axis is solved for: over neighbours
+    that all illuminations see alike, over all neighbours, or not."""
     axis_smoothing_px: float = Field(1.0, ge=0, le=50)
-    """Sigma of the Gaussian over birefringence and axis before the 3-D axis is solved for."""
+    """Sigma of the Gaussian; a lone illumination is always averaged with it."""
+    axis_smoothing_radius_px: float = Field(10.0, ge=0, le=50)
+    """Radius within which adaptive smoothing looks for like neighbours, at most."""
+    axis_goal_deg: float = Field(1.0, gt=0, le=90)
+    """Error in depth of a typical flat fibre that adaptive smoothing aims at: less noise than that
+    is not averaged, more by larger radii."""
     axis_noise_root_dn: float = Field(0.0, ge=0, lt=1)
-    """Noise of a view in root of birefringence; 0 takes it from the misfit of the views."""
+    """Noise of a view in root of birefringence: in single pixels, after a Gaussian that of the
+    smoothed maps. 0 takes it from the misfit of the views."""
     view_weights: dict[str, float] = Field(default_factory=dict)
     """Weight of an illumination in the least squares, by name; 1 where it is not named."""
     gates: RegisterBounds = RegisterBounds()
