@@ -22,6 +22,9 @@ from octflow.stages.register.products import (
     write_view,
 )
 from octflow.stages.register.settings import RegisterSettings
+from octflow.stages.register.volumes import register_volumes
+
+__all__ = ["register_slice", "register_volumes"]
 
 Qc = dict[str, float | int | str | None]
 
