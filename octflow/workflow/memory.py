@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 
 from octflow.core.experiment import Illumination
+from octflow.stages.register.settings import InDepth
 from octflow.stages.volume.settings import VolumeSettings
 
 _PROGRAM_MB = 400
@@ -20,6 +21,11 @@ _SHARDS_PER_THREAD = 8
 """The shard, and the samples of the tiles that it is made from, which are mapped."""
 _SHARDS_OF_LEVELS = 6
 """One shard of every coarser level, and what waits for the disk."""
+
+_COLUMN_PX = 64
+"""A-lines across of the columns in which fibres of voxels are found."""
+_COLUMN_BYTES = 250
+"""What is known of a voxel of them, of all views, while fibres are found."""
 
 
 def convert_mb(row: Illumination, threads: int) -> int:
@@ -65,3 +71,19 @@ def volume_mb(settings: VolumeSettings, threads: int) -> int:
     """
     shards = threads * _SHARDS_PER_THREAD + _SHARDS_OF_LEVELS
     return _PROGRAM_MB + math.ceil(shards * math.prod(settings.shard_px) * 4 / 1e6)
+
+
+def register_volumes_mb(settings: InDepth, depth_px: int, threads: int) -> int:
+    """Return the memory of a job that registers volumes shard by shard, whatever their size.
+
+    Examples
+    --------
+    >>> register_volumes_mb(InDepth(), 500, 1), register_volumes_mb(InDepth(), 500, 2)
+    (1489, 2175)
+    """
+    shard_mb = math.prod(settings.shard_px) * 4 / 1e6
+    # A column is as deep as the volume where noise is measured, as a shard elsewhere.
+    across = _COLUMN_PX + 2 * math.ceil(3 * settings.smoothing_px)
+    column_mb = (depth_px + settings.window_px) * across**2 * _COLUMN_BYTES / 1e6
+    each_mb = max(_SHARDS_PER_THREAD * shard_mb, column_mb)
+    return _PROGRAM_MB + math.ceil(threads * each_mb + _SHARDS_OF_LEVELS * shard_mb)

@@ -24,6 +24,9 @@ from octflow.stages.register.products import (
 )
 from octflow.stages.register.settings import RegisterSettings
 from octflow.stages.register.smoothing import Averaged, Smoothing, averaged_views
+from octflow.stages.register.volumes import register_volumes
+
+__all__ = ["register_slice", "register_volumes"]
 
 Qc = dict[str, float | int | str | None]
 

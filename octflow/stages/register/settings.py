@@ -26,6 +26,31 @@ class RegisterBounds(Settings):
     tissue shows little, so that a refusal is left to be set."""
 
 
+class InDepth(Settings):
+    """How volumes of illuminations are brought together, and fibres found in depth."""
+
+    shear: bool = True
+    """Oblique beams move on along x with depth; false for volumes that hide it, as simulated ones
+    do."""
+    window_px: int = Field(60, ge=8, le=500)
+    """Depth samples that the fibres of a voxel are estimated from."""
+    smoothing_px: float = Field(1.0, ge=0, le=20)
+    """Sigma of the Gaussian across A-lines within that window."""
+    largest_dn: float = Field(3e-3, gt=0, lt=0.1)
+    """Birefringence that must not be mistaken for a smaller one: it limits the lag between the
+    samples that are compared."""
+    min_coherence: float = Field(0.9, ge=0, le=1)
+    """Agreement of the samples of a window, 1 without noise, below which a voxel has no fibres."""
+    chunk_px: tuple[int, int, int] = (64, 64, 64)
+    """Voxels (z, y, x) compressed together."""
+    shard_px: tuple[int, int, int] = (256, 256, 256)
+    """Voxels (z, y, x) in one file."""
+
+
+ABOUT_VOLUMES = frozenset({"volumes", "inclination", "in_depth"})
+"""Settings that say nothing of what is made from maps."""
+
+
 class RegisterSettings(Settings):
     """How illuminations of one slice are registered and turned into 3-D fibre axes."""
 
@@ -67,5 +92,11 @@ class RegisterSettings(Settings):
     """Weight of an illumination in the least squares, by name; 1 where it is not named."""
     gates: RegisterBounds = RegisterBounds()
     """Bounds of the quality of a registration, each with a warning and a refusal."""
+    volumes: tuple[Literal["dBI", "R3D", "O3D"], ...] = ()
+    """Volumes of the other illuminations that are brought onto the voxels of the fixed one."""
+    inclination: bool = False
+    """Experimental: inclination, azimuth and birefringence of every voxel, as volumes."""
+    in_depth: InDepth = InDepth()
+    """How both are made."""
     colour_window_dn: tuple[float, float] = (0.0, 1.2e-3)
     """Birefringence shown black and shown at full brightness."""
