@@ -23,10 +23,10 @@ rule register_slice:
         "<benchmarks>/register_slice/{slice}.tsv"
     conda:
         "../envs/octflow.yaml"
-    threads: 1
+    threads: 2
     resources:
         register_pool=1,
-        mem_mb=8000,
+        mem_mb=session.register_mb,
         runtime=120,
     params:
         folder="registered",

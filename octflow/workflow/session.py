@@ -256,6 +256,15 @@ class Session:
         row = self.config.experiment.illumination_of(mosaic)
         return memory.place_mb(row, self.config.experiment.grid_of(mosaic).values())
 
+    def register_mb(self, wildcards: Wildcards, threads: int) -> int:
+        """Return the memory of a job that holds the maps of a slice."""
+        experiment = self.config.experiment
+        mosaics = [
+            (experiment.illumination_of(mosaic), experiment.grid_of(mosaic).values())
+            for mosaic in self.mosaic_numbers(wildcards)
+        ]
+        return memory.register_mb(mosaics, threads)
+
     def grid(self, wildcards: Wildcards) -> list[list[int]]:
         """Return [tile, grid x, grid y] of every tile of a mosaic."""
         return self._grid(int(wildcards.mosaic))

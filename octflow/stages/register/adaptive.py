@@ -183,7 +183,7 @@ def _average(
                 if 0 <= y_2 < n_y and a < b:
                     here, there, at = (y, a, b), (y_2, a + by, b + by), weight[: b - a]
                     _weigh(pixels, here, there, step.weights[k], at)
-                    _add(pixels.dyads, there, at, sums[:, a - first : b - first])
+                    _add(pixels.dyads, there, at, sums, a - first)
             _divide(sums, (y, first, last), averages, share)
 
 
@@ -213,16 +213,16 @@ def _weigh(pixels: Pixels, here: Stretch, there: Stretch, near: float, weight: F
 
 
 @njit(nogil=True, cache=True)
-def _add(dyads: Floats, there: Stretch, weight: Floats, sums: Floats) -> None:
+def _add(dyads: Floats, there: Stretch, weight: Floats, sums: Floats, first: int) -> None:
     """Add a neighbour to the sums: dyads of all views, then weights and their squares."""
     y, a, b = there
-    n_views = dyads.shape[0]
+    n_views, last = dyads.shape[0], first + weight.size
     for v in range(n_views):
         for j in range(2):
-            values, to = dyads[v, j, y, a:b], sums[2 * v + j]
+            values, to = dyads[v, j, y, a:b], sums[2 * v + j, first:last]
             for i in range(weight.size):
                 to[i] += weight[i] * values[i]
-    total, squares = sums[2 * n_views], sums[2 * n_views + 1]
+    total, squares = sums[2 * n_views, first:last], sums[2 * n_views + 1, first:last]
     for i in range(weight.size):
         total[i] += weight[i]
         squares[i] += weight[i] * weight[i]

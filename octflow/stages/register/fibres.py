@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from octflow.stages.register.axis3d import check_tilts, half_vectors
 from octflow.stages.register.blocks import over_lines
+from octflow.stages.register.reference import refine
 from octflow.stages.register.uncertainty import Fibres, covariance, split
 from octflow.stages.register.views import choices, misfit_of, noise_of, seen_by, solve_field
 from octflow.stages.register.warp import smooth_dyad, warp_axis, warp_scalar
 
 Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]
+Mode = Literal["closed", "reference"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ def fibre_field(
     *,
     noise: float | None = None,
     share: Floats | None = None,
+    mode: Mode = "closed",
     threads: int = 1,
 ) -> FibreField:
     """Solve for the 3-D axis wherever at least two views see tissue.
@@ -114,6 +118,8 @@ def fibre_field(
         the misfit where not given.
     share : (Y, X) array, optional
         Part of its variance that is left where pixels were averaged; 1 where not given.
+    mode : str
+        Whether the solution is the closed form, or the minimum of the reference's cost near it.
     threads : int
         Blocks that are worked on at a time.
 
@@ -140,6 +146,10 @@ def fibre_field(
         left = np.ones(valid.shape[1:], dtype) if share is None else share[lines]
         p = _projections(views, lines)
         one, cost, _ = solve_field(p, valid, tilts, weights=weights, noise=noise, share=left)
+        if mode == "reference":
+            for chosen in choices(tilts):
+                here = seen_by(valid, chosen)
+                refine(p, here, chosen, tilts, weights=weights, w=one)
         block = Fibres(*(np.full(cost.shape, np.nan, dtype) for _ in fibres))
         for chosen in choices(tilts):
             spread = covariance([tilts[i] for i in chosen], [weights[i] for i in chosen])

@@ -177,6 +177,7 @@ def _field(averaged: Averaged, settings: RegisterSettings, threads: int) -> Fibr
         _weights(averaged.views, settings),
         noise=settings.axis_noise_root_dn or None,
         share=averaged.share,
+        mode=settings.mode,
         threads=threads,
     )
 

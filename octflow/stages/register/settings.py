@@ -85,6 +85,9 @@ class RegisterSettings(Settings):
     axis_goal_deg: float = Field(1.0, gt=0, le=90)
     """Error in depth of a typical flat fibre that adaptive smoothing aims at: less noise than that
     is not averaged, more by larger radii."""
+    mode: Literal["closed", "reference"] = "closed"
+    """Solve for the 3-D axis in closed form, or go on from there to the minimum of the cost of
+    older reconstructions, to compare with their results."""
     axis_noise_root_dn: float = Field(0.0, ge=0, lt=1)
     """Noise of a view in root of birefringence: in single pixels, after a Gaussian that of the
     smoothed maps. 0 takes it from the misfit of the views."""
