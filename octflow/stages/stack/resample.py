@@ -1,12 +1,12 @@
 """Blocks of a slice as they lie after it was shifted and turned."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.core.axial import doubled, undoubled, wrap_axis
+from octflow.io.shard_reader import Source
+from octflow.stages.stack.kernels import double, interpolate, undouble
 from octflow.stages.stack.motion import turned
 from octflow.stages.stack.place import Place
 
@@ -15,15 +15,6 @@ Block = tuple[slice, slice, slice]
 
 _MIN_SUPPORT = 0.5
 """Share of the interpolation weight that must come from pixels with a value."""
-
-
-class Source(Protocol):
-    """An array (Z, Y, X), in memory or on disk, that is read by slicing."""
-
-    shape: tuple[int, ...]
-
-    def __getitem__(self, where: tuple[slice, slice, slice], /) -> Any:  # noqa: ANN401
-        """Read a block; Zarr's arrays promise less than the array it is."""
 
 
 def resampled_block(
@@ -58,13 +49,15 @@ def resampled_block(
     >>> resampled_block(line, block, Place(Motion((0.25, 0.0))))[0, 0].tolist()
     [nan, 0.25, 1.25, 2.25]
     """
-    if axial:
-        cos_2a, sin_2a = _interpolated(source, where, place, doubled)
-        axis = undoubled(cos_2a, sin_2a).astype(np.float32)
-        return wrap_axis(axis + np.float32(place.turn_deg(*where[1:]))).astype(np.float32)
-    plain = _interpolated(source, where, place, lambda block: (block,))[0]
-    offset = np.float32(place.offset_db if in_db else 0)
-    return (plain + offset if offset else plain).astype(np.float32, copy=False)
+    z, y, x = where
+    if _is_whole(place):
+        to_x, to_y = (int(shift) for shift in place.motion.shift_px)
+        block = _read(source, (z, _moved(y, to_y), _moved(x, to_x)))
+    else:
+        first, parts, box = _neighbourhood(place, y, x)
+        block = _interpolated(_read(source, (z, *box)), first, parts, place, where, axial=axial)
+    # Not in place: what was not moved may be the source itself.
+    return block + np.float32(place.offset_db) if in_db and place.offset_db else block
 
 
 def resampled_axes(components: NDArray, where: Block, place: Place) -> Floats:
@@ -100,23 +93,57 @@ def resampled_axes(components: NDArray, where: Block, place: Place) -> Floats:
     return axes
 
 
+def _is_whole(place: Place) -> bool:
+    """Tell whether a slice is shifted by whole pixels, and that is all."""
+    shift_px = place.shift_only_px
+    return shift_px is not None and all(float(shift).is_integer() for shift in shift_px)
+
+
+def _neighbourhood(
+    place: Place, y: slice, x: slice
+) -> tuple[NDArray[np.int32], Floats, tuple[slice, slice]]:
+    """Return which pixels lie around those of a block, in a box of the slice, and how far off.
+
+    Returns
+    -------
+    first : (Y, X) int32 array
+        Index in the box of the upper left one.
+    parts : (2, Y, X) float32 array
+        Part of a pixel, along y and along x, beyond it.
+    box : (2,) slices
+        The box (y, x).
+    """
+    at_x, at_y = place.over(y, x)
+    i_x, i_y = np.floor(at_x).astype(np.int32), np.floor(at_y).astype(np.int32)
+    shape = (y.stop - y.start, x.stop - x.start)
+    parts = np.empty((2, *shape), np.float32)
+    parts[0], parts[1] = at_y - i_y, at_x - i_x
+    box_y, box_x = (slice(int(i.min()), int(i.max()) + 2) for i in (i_y, i_x))
+    first = (i_y - box_y.start) * (box_x.stop - box_x.start) + (i_x - box_x.start)
+    return np.broadcast_to(first, shape).astype(np.int32), parts, (box_y, box_x)
+
+
 def _interpolated(
-    source: Source,
-    where: Block,
+    box: Floats,
+    first: NDArray[np.int32],
+    parts: Floats,
     place: Place,
-    planes_of: Callable[[Floats], tuple[NDArray, ...]],
-) -> list[NDArray]:
-    """Average planes, made of each block of whole pixels, over what has a value."""
-    sums: list[NDArray] = []
-    support = np.zeros([s.stop - s.start for s in where], np.float32)
-    for weight, block in _corners(source, where, place):
-        share = np.where(np.isfinite(block), weight, np.float32(0))
-        planes: list[NDArray] = [share * plane for plane in planes_of(np.nan_to_num(block))]
-        sums = [a + b for a, b in zip(sums, planes, strict=True)] if sums else planes
-        support += share
-    enough = support >= _MIN_SUPPORT
-    divisor = np.where(enough, support, np.float32(np.nan))
-    return [plane / divisor for plane in sums]
+    where: Block,
+    *,
+    axial: bool,
+) -> Floats:
+    """Interpolate in a box; angles as doubled-angle vectors, turned with the slice."""
+    planes = [np.empty((len(box), *first.shape), np.float32) for _ in range(2 if axial else 1)]
+    fields = [box]
+    if axial:
+        fields = [np.empty_like(box), np.empty_like(box)]
+        double(box, *fields)
+    for field, plane in zip(fields, planes, strict=True):
+        interpolate(field, first, parts, _MIN_SUPPORT, plane)
+    if axial:
+        turn = np.broadcast_to(np.float32(place.turn_deg(*where[1:])), first.shape)
+        undouble(planes[0], planes[1], np.ascontiguousarray(turn))
+    return planes[0]
 
 
 def _corners(
@@ -173,12 +200,14 @@ def _grown(where: slice) -> slice:
     return slice(where.start, where.stop + 1)
 
 
-def _read(source: Source, where: tuple[slice, slice, slice]) -> Floats:
+def _read(source: Source, where: Block) -> Floats:
     """Read a block, NaN where it lies beyond the source."""
-    block = np.full([s.stop - s.start for s in where], np.nan, np.float32)
     inside = [
         slice(max(s.start, 0), min(s.stop, n)) for s, n in zip(where, source.shape, strict=True)
     ]
+    if inside == list(where):
+        return np.ascontiguousarray(source[where], np.float32)
+    block = np.full([s.stop - s.start for s in where], np.nan, np.float32)
     if all(s.start < s.stop for s in inside):
         target = tuple(_moved(i, -w.start) for i, w in zip(inside, where, strict=True))
         block[target] = source[inside[0], inside[1], inside[2]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,17 +100,47 @@ def blend_slabs(
     block : (Z, Y, X) float32 array
         NaN where no slab has a value.
     """
-    sums: list[Floats] = []
-    total: NDArray = np.zeros(1, np.float32)
-    for slab in slabs:
-        block = block_of(slab, layout.depths_in(slab, z))
-        weight = layout.weights(slab, z)[:, None, None] * np.isfinite(block)
-        planes = [weight * plane for plane in _planes(np.nan_to_num(block), axial=axial)]
-        sums = [a + b for a, b in zip(sums, planes, strict=True)] if sums else planes
-        total = total + weight
-    means = [np.divide(s, total, out=np.full_like(s, np.nan), where=total > 0) for s in sums]
+    n_z = z.stop - z.start
+    pieces = [_piece(layout, slab, z, block_of) for slab in slabs]
+    if len(pieces) == 1 and len(pieces[0].block) == n_z:
+        return pieces[0].block
+    blended = np.full((n_z, *pieces[0].block.shape[1:]), np.nan, np.float32)
+    for depth in range(n_z):
+        there = [p for p in pieces if p.first <= depth < p.first + len(p.block)]
+        planes = [p.block[depth - p.first] for p in there]
+        if len(there) == 1:
+            blended[depth] = planes[0]
+        elif there:
+            weights = [p.weights[depth - p.first] for p in there]
+            blended[depth] = _mean(planes, weights, axial=axial)
+    return blended
+
+
+class _Piece(NamedTuple):
+    """What a slab gives to a range of depths."""
+
+    first: int
+    """Depth in the range at which it begins."""
+    weights: Floats
+    """(Z,) all above 0."""
+    block: Floats
+    """(Z, Y, X)."""
+
+
+def _piece(layout: Layout, slab: int, z: slice, block_of: Callable[[int, slice], Floats]) -> _Piece:
+    """Read the depths at which a slab has weight."""
+    weights = layout.weights(slab, z)
+    first, last = np.flatnonzero(weights > 0)[[0, -1]]
+    there = slice(z.start + int(first), z.start + int(last) + 1)
+    block = block_of(slab, layout.depths_in(slab, there))
+    return _Piece(int(first), weights[first : last + 1], block)
+
+
+def _mean(planes: Sequence[Floats], weights: Sequence[np.float32], *, axial: bool) -> Floats:
+    """Average planes (Y, X) over those that have a value."""
+    shares = [weight * np.isfinite(plane) for weight, plane in zip(weights, planes, strict=True)]
+    total = np.sum(shares, axis=0)
+    parts = zip(*(doubled(p) if axial else (p,) for p in map(np.nan_to_num, planes)), strict=True)
+    sums = [sum(s * p for s, p in zip(shares, part, strict=True)) for part in parts]
+    means = [np.divide(s, total, out=np.full_like(total, np.nan), where=total > 0) for s in sums]
     return undoubled(*means).astype(np.float32) if axial else means[0]
-
-
-def _planes(block: Floats, *, axial: bool) -> tuple[NDArray, ...]:
-    return doubled(block) if axial else (block,)

@@ -8,15 +8,19 @@ from numpy.typing import NDArray
 
 from octflow.core.names import AXIAL
 from octflow.core.record import Product
-from octflow.io.omezarr import Plan, read_volume
+from octflow.io.omezarr import Plan
 from octflow.io.records import checked, product
+from octflow.io.shard_reader import Kept, Source, open_volume
 from octflow.io.volume_writer import write_volume
 from octflow.stages.stack.frame import Stack, key_of
-from octflow.stages.stack.resample import Source, resampled_block
+from octflow.stages.stack.resample import resampled_block
 from octflow.stages.stack.slabs import Layout, blend_slabs
 
 Floats = NDArray[np.float32]
 Shape = tuple[int, int, int]
+
+_KEPT_PER_THREAD = 128
+"""Chunks of the slices' volumes that are kept: about as many as a turned shard shows."""
 
 
 def write_volume_stack(
@@ -51,9 +55,11 @@ def write_volume_stack(
     """
     axial, evened, first = role in AXIAL, role in stack.equalised, stack.slices.start
 
+    kept = Kept(_KEPT_PER_THREAD * (1 + threads))
+
     @cache
     def source_of(slice_id: int) -> Source:
-        return read_volume(checked(volumes[slice_id]))
+        return open_volume(checked(volumes[slice_id]), kept)
 
     def there(z: slice) -> list[int]:
         return [s for s in layout.slabs_at(z, len(stack.slices)) if s + first in volumes]
