@@ -92,6 +92,11 @@ class ShardedVolume:
             With explicit bounds inside the volume.
         """
         block = np.empty([s.stop - s.start for s in where], np.float32)
+        self.read_into(where, block)
+        return block
+
+    def read_into(self, where: Where, block: Volume) -> None:
+        """Read into a block (Z, Y, X)."""
         first = [s.start // n for s, n in zip(where, self._chunk, strict=True)]
         stop = [-(-s.stop // n) for s, n in zip(where, self._chunk, strict=True)]
         for place in np.ndindex(*(b - a for a, b in zip(first, stop, strict=True))):
@@ -99,7 +104,6 @@ class ShardedVolume:
             target, part = _overlap(index, self._chunk, where)
             chunk = self._chunk_at(index)
             block[target] = np.nan if chunk is None else chunk[part]
-        return block
 
     def _chunk_at(self, index: Shape) -> Volume | None:
         key = (self._folder, index)
@@ -149,6 +153,14 @@ def open_volume(path: Path, kept: Kept) -> Source:
     """
     array = read_volume(path)
     return ShardedVolume(path / "0", kept) if _is_ours(path / "0" / "zarr.json") else array
+
+
+def read_into(source: Source, where: Where, block: Volume) -> None:
+    """Fill a block (Z, Y, X) from a source, within its bounds."""
+    if isinstance(source, ShardedVolume):
+        source.read_into(where, block)
+    else:
+        block[:] = source[where]
 
 
 def _is_ours(metadata: Path) -> bool:

@@ -1,11 +1,12 @@
 """Blocks of a slice as they lie after it was shifted and turned."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.io.shard_reader import Source
+from octflow.io.shard_reader import Source, read_into
 from octflow.stages.stack.kernels import double, interpolate, undouble
 from octflow.stages.stack.motion import turned
 from octflow.stages.stack.place import Place
@@ -15,6 +16,8 @@ Block = tuple[slice, slice, slice]
 
 _MIN_SUPPORT = 0.5
 """Share of the interpolation weight that must come from pixels with a value."""
+_DEPTHS = 32
+"""Depths that are read and moved at a time: memory of this size is used again and again."""
 
 
 def resampled_block(
@@ -49,15 +52,33 @@ def resampled_block(
     >>> resampled_block(line, block, Place(Motion((0.25, 0.0))))[0, 0].tolist()
     [nan, 0.25, 1.25, 2.25]
     """
+    block = np.empty([s.stop - s.start for s in where], np.float32)
+    resample_block(source, where, place, block, axial=axial, in_db=in_db)
+    return block
+
+
+def resample_block(
+    source: Source,
+    where: Block,
+    place: Place,
+    block: Floats,
+    *,
+    axial: bool = False,
+    in_db: bool = False,
+) -> None:
+    """Fill a block (Z, Y, X) as `resampled_block` does."""
     z, y, x = where
-    if _is_whole(place):
-        to_x, to_y = (int(shift) for shift in place.motion.shift_px)
-        block = _read(source, (z, _moved(y, to_y), _moved(x, to_x)))
-    else:
-        first, parts, box = _neighbourhood(place, y, x)
-        block = _interpolated(_read(source, (z, *box)), first, parts, place, where, axial=axial)
-    # Not in place: what was not moved may be the source itself.
-    return block + np.float32(place.offset_db) if in_db and place.offset_db else block
+    around = None if _is_whole(place) else _neighbourhood(place, y, x)
+    for start in range(0, len(block), _DEPTHS):
+        part = block[start : start + _DEPTHS]
+        depths = slice(z.start + start, z.start + start + len(part))
+        if around is None:
+            to_x, to_y = (int(shift) for shift in place.motion.shift_px)
+            _read(source, (depths, _moved(y, to_y), _moved(x, to_x)), part)
+        else:
+            _interpolate(_box(source, (depths, *around.box)), around, part, axial=axial)
+    if in_db and place.offset_db:
+        block += np.float32(place.offset_db)
 
 
 def resampled_axes(components: NDArray, where: Block, place: Place) -> Floats:
@@ -99,20 +120,20 @@ def _is_whole(place: Place) -> bool:
     return shift_px is not None and all(float(shift).is_integer() for shift in shift_px)
 
 
-def _neighbourhood(
-    place: Place, y: slice, x: slice
-) -> tuple[NDArray[np.int32], Floats, tuple[slice, slice]]:
-    """Return which pixels lie around those of a block, in a box of the slice, and how far off.
+class _Around(NamedTuple):
+    """Which pixels of a slice lie around those of a block."""
 
-    Returns
-    -------
-    first : (Y, X) int32 array
-        Index in the box of the upper left one.
-    parts : (2, Y, X) float32 array
-        Part of a pixel, along y and along x, beyond it.
-    box : (2,) slices
-        The box (y, x).
-    """
+    first: NDArray[np.int32]
+    """(Y, X) index in a box of the slice of the upper left one."""
+    parts: Floats
+    """(2, Y, X) part of a pixel, along y and along x, beyond it."""
+    turn_deg: Floats
+    """(Y, X) by which the slice is turned there."""
+    box: tuple[slice, slice]
+    """The box (y, x)."""
+
+
+def _neighbourhood(place: Place, y: slice, x: slice) -> _Around:
     at_x, at_y = place.over(y, x)
     i_x, i_y = np.floor(at_x).astype(np.int32), np.floor(at_y).astype(np.int32)
     shape = (y.stop - y.start, x.stop - x.start)
@@ -120,30 +141,20 @@ def _neighbourhood(
     parts[0], parts[1] = at_y - i_y, at_x - i_x
     box_y, box_x = (slice(int(i.min()), int(i.max()) + 2) for i in (i_y, i_x))
     first = (i_y - box_y.start) * (box_x.stop - box_x.start) + (i_x - box_x.start)
-    return np.broadcast_to(first, shape).astype(np.int32), parts, (box_y, box_x)
+    turn = np.full(shape, place.turn_deg(y, x), np.float32)
+    return _Around(np.broadcast_to(first, shape).astype(np.int32), parts, turn, (box_y, box_x))
 
 
-def _interpolated(
-    box: Floats,
-    first: NDArray[np.int32],
-    parts: Floats,
-    place: Place,
-    where: Block,
-    *,
-    axial: bool,
-) -> Floats:
+def _interpolate(box: Floats, around: _Around, block: Floats, *, axial: bool) -> None:
     """Interpolate in a box; angles as doubled-angle vectors, turned with the slice."""
-    planes = [np.empty((len(box), *first.shape), np.float32) for _ in range(2 if axial else 1)]
-    fields = [box]
-    if axial:
-        fields = [np.empty_like(box), np.empty_like(box)]
-        double(box, *fields)
-    for field, plane in zip(fields, planes, strict=True):
-        interpolate(field, first, parts, _MIN_SUPPORT, plane)
-    if axial:
-        turn = np.broadcast_to(np.float32(place.turn_deg(*where[1:])), first.shape)
-        undouble(planes[0], planes[1], np.ascontiguousarray(turn))
-    return planes[0]
+    if not axial:
+        interpolate(box, around.first, around.parts, _MIN_SUPPORT, block)
+        return
+    cosines, sines, other = np.empty_like(box), np.empty_like(box), np.empty_like(block)
+    double(box, cosines, sines)
+    interpolate(cosines, around.first, around.parts, _MIN_SUPPORT, block)
+    interpolate(sines, around.first, around.parts, _MIN_SUPPORT, other)
+    undouble(block, other, around.turn_deg)
 
 
 def _corners(
@@ -163,7 +174,7 @@ def _shifted_corners(
     z, y, x = where
     to_x, to_y = (int(np.floor(shift)) for shift in shift_px)
     n_y, n_x = y.stop - y.start, x.stop - x.start
-    block = _read(source, (z, _grown(_moved(y, to_y)), _grown(_moved(x, to_x))))
+    block = _box(source, (z, _grown(_moved(y, to_y)), _grown(_moved(x, to_x))))
     for weight_y, by_y in _neighbours(shift_px[1] - to_y):
         for weight_x, by_x in _neighbours(shift_px[0] - to_x):
             corner = block[:, by_y : by_y + n_y, by_x : by_x + n_x]
@@ -179,7 +190,7 @@ def _turned_corners(
     i_x, i_y = np.floor(at_x).astype(np.int64), np.floor(at_y).astype(np.int64)
     part_x, part_y = (at_x - i_x).astype(np.float32), (at_y - i_y).astype(np.float32)
     box_y, box_x = (slice(int(i.min()), int(i.max()) + 2) for i in (i_y, i_x))
-    block = _read(source, (z, box_y, box_x))
+    block = _box(source, (z, box_y, box_x))
     n_z, _, n_x = block.shape
     flat, first = block.reshape(n_z, -1), (i_y - box_y.start) * n_x + (i_x - box_x.start)
     for by_y, weight_y in ((0, 1 - part_y), (1, part_y)):
@@ -200,15 +211,20 @@ def _grown(where: slice) -> slice:
     return slice(where.start, where.stop + 1)
 
 
-def _read(source: Source, where: Block) -> Floats:
-    """Read a block, NaN where it lies beyond the source."""
+def _box(source: Source, where: Block) -> Floats:
+    """Return a block of a source, NaN beyond it."""
+    block = np.empty([s.stop - s.start for s in where], np.float32)
+    _read(source, where, block)
+    return block
+
+
+def _read(source: Source, where: Block, block: Floats) -> None:
+    """Fill a block from a source, with NaN beyond it."""
     inside = [
         slice(max(s.start, 0), min(s.stop, n)) for s, n in zip(where, source.shape, strict=True)
     ]
-    if inside == list(where):
-        return np.ascontiguousarray(source[where], np.float32)
-    block = np.full([s.stop - s.start for s in where], np.nan, np.float32)
+    if inside != list(where):
+        block.fill(np.nan)
     if all(s.start < s.stop for s in inside):
-        target = tuple(_moved(i, -w.start) for i, w in zip(inside, where, strict=True))
-        block[target] = source[inside[0], inside[1], inside[2]]
-    return block
+        z, y, x = (_moved(i, -w.start) for i, w in zip(inside, where, strict=True))
+        read_into(source, (inside[0], inside[1], inside[2]), block[z, y, x])
