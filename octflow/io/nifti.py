@@ -232,6 +232,11 @@ def read_affine(path: Path) -> Affine:
     return np.asarray(_open(path).affine, np.float64)
 
 
+def read_shape(path: Path) -> tuple[int, ...]:
+    """Return the size (x, y, z, ...) from the header."""
+    return tuple(int(n) for n in _open(path).shape)
+
+
 def read_voxel_size_mm(path: Path) -> tuple[float, float, float]:
     """Return the voxel size (x, y, z) in mm from the header."""
     x, y, z = _open(path).header.get_zooms()[:3]

@@ -351,7 +351,7 @@ class Session:
     @property
     def stack_settings(self) -> dict[str, Any]:
         """What else decides the stack."""
-        return decisive.stack_settings(self.config.stack)
+        return decisive.stack_settings(self.config.stack, self.project)
 
     def _row(self, wildcards: Wildcards) -> Illumination:
         return self.config.experiment.illumination_of(int(wildcards.mosaic))

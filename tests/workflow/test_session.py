@@ -227,3 +227,14 @@ def test_slices_that_are_not_asked_for_are_neither_placed_nor_stacked(tmp_path):
 
 def test_slices_that_lie_as_they_were_cut_are_not_placed(tmp_path):
     assert session_of([1, 2], tmp_path, align=False).placed == []
+
+
+def test_another_content_of_the_reference_is_another_stack(tmp_path):
+    session = session_of([], tmp_path, reference="r.nii", reference_transform="centre")
+    found = []
+    for content in ("a", "b"):
+        session.project.mkdir(parents=True, exist_ok=True)
+        (session.project / "r.nii").write_text(content)
+        found.append(session.stack_settings["reference_ids"])
+    assert list(found[0]) == ["r.nii"]
+    assert found[0] != found[1]

@@ -1,6 +1,7 @@
 """Stage stack, file to file."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from octflow.core.record import Gate, Outcome, Product
 from octflow.stages.stack.frame import Stack
 from octflow.stages.stack.maps import AXES, write_axis_stack, write_map_stack
 from octflow.stages.stack.motion import Motion
+from octflow.stages.stack.orientation import to_reference
 from octflow.stages.stack.overview import write_overview
 from octflow.stages.stack.place import Place, canvas_of
 from octflow.stages.stack.products import write_placement
@@ -156,7 +158,8 @@ def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
         )
         for role, found in joined.items()
     ]
-    outputs += [write_placement(stack, steps), write_overview(overview, stack, outputs)]
+    outputs.append(write_placement(stack, steps, voxel_z_mm=instrument.voxel_size_mm[2]))
+    outputs.append(write_overview(overview, stack, outputs))
     return Outcome(
         inputs=[p for found in [*wanted.values(), *joined.values()] for p in found.values()],
         outputs=outputs,
@@ -218,11 +221,13 @@ def _stack(
         centre_px=((n_x - 1) / 2, (n_y - 1) / 2),
         rounded=settings.placement == "rounded",
     )
-    x_mm, y_mm, _ = instrument.voxel_size_mm
+    x_mm, y_mm, z_mm = instrument.voxel_size_mm
     size = (x_mm, y_mm, slice_thickness_um / 1000)
+    middle_mm = (size[2] - z_mm) / 2
     places = {slice_id: Place(motion) for slice_id, motion in motions.items()}
     canvas = canvas_of(shapes, places).widened(settings.canvas_step_px)
-    return Stack(folder, canvas, places, size)
+    stack = Stack(folder, canvas, places, size, first_plane_mm=middle_mm)
+    return replace(stack, to_reference=to_reference(stack.affine, stack.shape, settings))
 
 
 def _wanted(

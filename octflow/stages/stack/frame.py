@@ -29,6 +29,10 @@ class Stack:
     """Size (x, y, z) of a pixel of a map, z being the thickness of a slice."""
     equalised: tuple[str, ...] = ()
     """Roles of the maps and volumes in dB that are evened."""
+    first_plane_mm: float = 0.0
+    """Depth of the middle of the first slice below the first voxels of the volumes."""
+    to_reference: Affine | None = None
+    """(4, 4) what takes the frame, in mm, to the space of another image; None: there is none."""
 
     @property
     def slices(self) -> range:
@@ -39,12 +43,26 @@ class Stack:
     def origin_mm(self) -> tuple[float, float, float]:
         """Position (x, y, z) of the centre of the first pixel in the frame of the first slice."""
         x, y = self.canvas.origin_px
-        return (x * self.voxel_size_mm[0], y * self.voxel_size_mm[1], 0.0)
+        return (x * self.voxel_size_mm[0], y * self.voxel_size_mm[1], self.first_plane_mm)
 
     @property
     def affine(self) -> Affine:
         """What takes voxel indices (x, y, z) of the maps to mm."""
-        return scaling_affine(self.voxel_size_mm, self.origin_mm)
+        return self._placed(scaling_affine(self.voxel_size_mm, self.origin_mm))
+
+    def affine_of_volumes(self, voxel_z_mm: float) -> Affine:
+        """Return the same for volumes with voxels of a size along z."""
+        x_mm, y_mm, _ = self.voxel_size_mm
+        return self._placed(scaling_affine((x_mm, y_mm, voxel_z_mm), (*self.origin_mm[:2], 0.0)))
+
+    def _placed(self, affine: Affine) -> Affine:
+        return affine if self.to_reference is None else self.to_reference @ affine
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Size (x, y, z) of the stacked maps."""
+        n_y, n_x = self.canvas.shape
+        return n_x, n_y, len(self.slices)
 
     def in_frame(self, y: slice, x: slice) -> tuple[slice, slice]:
         """Turn pixels of the canvas into positions in the frame of the first slice."""

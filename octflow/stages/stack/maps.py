@@ -67,6 +67,7 @@ def _write(
         stack.canvas.shape,
         [_key(stack, role, i, found) for i in slices],
         stack.affine,
+        aligned=stack.to_reference is not None,
         components=components,
         name=role,
         description=MAPS.get(role, ""),

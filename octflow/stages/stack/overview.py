@@ -11,8 +11,8 @@ from octflow.io.nifti_planes import read_plane
 from octflow.io.omezarr import read_volume
 from octflow.io.picture import Panel, panel_of, write_sheet
 from octflow.io.records import product
+from octflow.io.shard_reader import Source
 from octflow.stages.stack.frame import Stack
-from octflow.stages.stack.resample import Source
 
 _MAX_PLANES_SHOWN = 8
 
