@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import zarr
 
 from octflow.core.axial import axis_difference, wrap_axis
 from octflow.core.experiment import Illumination
@@ -176,6 +177,20 @@ def test_two_threads_and_small_shards_make_the_same_voxels(made, fields, tmp_pat
     again = np.asarray(read_volume(Path(path))[:])
     # Running sums begin elsewhere.
     np.testing.assert_allclose(again[INSIDE], made.inclination[INSIDE], atol=0.01)
+
+
+def made_from(outcome):
+    """What a killed job is resumed by, as the metadata have it."""
+    path = next(p.path for p in outcome.outputs if p.role == "inclination")
+    return zarr.open_group(path, mode="r").attrs["octflow"]["made_from"]
+
+
+def test_what_is_resumed_is_the_same_volume(fields, tmp_path):
+    def known_by(**options):
+        return made_from(run(tmp_path / "a", fields, inclination=True, **options))
+
+    first, again, other = known_by(), known_by(threads=2), known_by(in_depth={"window_px": 50})
+    assert first == again != other
 
 
 def test_without_shear_deep_tissue_lies_beside_itself(fields, tmp_path):
