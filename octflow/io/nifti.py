@@ -11,6 +11,8 @@ from numpy.typing import DTypeLike, NDArray
 from octflow.core.errors import DataError
 from octflow.io.atomic import replacing
 
+Affine = NDArray[np.float64]
+
 GZIP_LEVEL = 3
 _START_BYTES = 352
 """A NIfTI-1 header and the four bytes that announce no extension."""
@@ -46,9 +48,15 @@ def write_nifti(
         What they are, with their unit, up to 79 characters of ASCII.
     """
     volume = array[None] if array.ndim == 2 else array
-    image = _image(volume, voxel_size_mm, origin_mm)
-    image.header["intent_name"], image.header["descrip"] = name.encode(), description.encode()
-    start = _start_of(image.header, 1 if slope is None else slope)
+    affine = scaling_affine(voxel_size_mm, origin_mm)
+    start = start_of(
+        volume.shape,
+        volume.dtype,
+        affine,
+        slope=1 if slope is None else slope,
+        name=name,
+        description=description,
+    )
     with replacing(path) as part, part.open("wb") as file:
         if path.name.endswith(".gz"):
             # The name and the time stay out of the gzip header: same array, same bytes.
@@ -92,8 +100,61 @@ def nifti_start(
     voxel_size_mm : (3,) floats
         Size (x, y, z).
     """
-    volume = np.broadcast_to(np.zeros((), dtype), shape)
-    return _start_of(_image(volume, voxel_size_mm, (0.0, 0.0, 0.0)).header, 1)
+    return start_of(shape, dtype, scaling_affine(voxel_size_mm))
+
+
+def scaling_affine(
+    voxel_size_mm: tuple[float, float, float],
+    origin_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> Affine:
+    """Return the matrix (4, 4) that takes voxel indices (x, y, z) to mm.
+
+    Examples
+    --------
+    >>> (scaling_affine((2.0, 3.0, 4.0), (10.0, 0.0, 0.0)) @ [1, 1, 1, 1]).tolist()
+    [12.0, 3.0, 4.0, 1.0]
+    """
+    affine = np.diag([*voxel_size_mm, 1.0])
+    affine[:3, 3] = origin_mm
+    return affine
+
+
+def start_of(
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    affine: Affine,
+    *,
+    aligned: bool = False,
+    slope: float = 1,
+    name: str = "",
+    description: str = "",
+) -> bytes:
+    """Return the header of a volume, or of vectors, and the bytes up to the first value.
+
+    Parameters
+    ----------
+    shape : (3,) or (4,) ints
+        (Z, Y, X) or (C, Z, Y, X).
+    dtype : dtype
+        Type of the values.
+    affine : (4, 4) array
+        Voxel indices (x, y, z) to mm.
+    aligned : bool
+        The affine leads to the coordinates of another image (code 2), not to the microscope's (1).
+    slope, name, description
+        See `write_nifti`.
+    """
+    # Of the values only their type and number matter.
+    image = nib.Nifti1Image(np.broadcast_to(np.zeros((), dtype), shape).T, affine)
+    header = image.header
+    header.set_xyzt_units("mm")
+    image.set_qform(None, code=0)
+    image.set_sform(affine, code=2 if aligned else 1)
+    header["intent_name"], header["descrip"] = name.encode(), description.encode()
+    header.set_data_offset(_START_BYTES)
+    header.set_slope_inter(slope, 0)
+    start: bytes = header.binaryblock
+    return start + bytes(_START_BYTES - len(start))
 
 
 def read_layout(path: Path) -> Layout:
@@ -166,31 +227,20 @@ def read_unscaled(path: Path) -> tuple[NDArray, float, float]:
     return _array_of(image, path), float(image.dataobj.slope), float(image.dataobj.inter)
 
 
+def read_affine(path: Path) -> Affine:
+    """Return the matrix (4, 4) that takes voxel indices (x, y, z) to mm."""
+    return np.asarray(_open(path).affine, np.float64)
+
+
+def read_shape(path: Path) -> tuple[int, ...]:
+    """Return the size (x, y, z, ...) from the header."""
+    return tuple(int(n) for n in _open(path).shape)
+
+
 def read_voxel_size_mm(path: Path) -> tuple[float, float, float]:
     """Return the voxel size (x, y, z) in mm from the header."""
     x, y, z = _open(path).header.get_zooms()[:3]
     return (float(x), float(y), float(z))
-
-
-def _image(
-    volume: NDArray,
-    voxel_size_mm: tuple[float, float, float],
-    origin_mm: tuple[float, float, float],
-) -> Any:  # noqa: ANN401 - nibabel is not typed
-    affine = np.diag([*voxel_size_mm, 1.0])
-    affine[:3, 3] = origin_mm
-    image = nib.Nifti1Image(volume.T, affine)
-    image.header.set_xyzt_units("mm")
-    image.set_qform(None, code=0)
-    image.set_sform(affine, code=1)
-    return image
-
-
-def _start_of(header: Any, slope: float) -> bytes:  # noqa: ANN401
-    header.set_data_offset(_START_BYTES)
-    header.set_slope_inter(slope, 0)
-    start: bytes = header.binaryblock
-    return start + bytes(_START_BYTES - len(start))
 
 
 def _open(path: Path) -> Any:  # noqa: ANN401 - nibabel is not typed

@@ -31,7 +31,7 @@ CODEC_OF_CHUNKS = numcodecs.Blosc(
 )
 """The same for Zarr 2, where every chunk is a file."""
 
-_ABSENT = 2**64 - 1
+ABSENT = 2**64 - 1
 """Offset and length of a chunk without values."""
 
 # Threads of Blosc finish blocks in any order, and with it the bytes would differ.
@@ -57,7 +57,7 @@ def write_shard(
     if _is_empty(block):
         return
     cells = [s // c for s, c in zip(shard_px, chunk_px, strict=True)]
-    index = np.full((*cells, 2), _ABSENT, "<u8")
+    index = np.full((*cells, 2), ABSENT, "<u8")
     with behind.replacing(path) as part, part.open("wb") as file:
         for place, chunk in _chunks_of(block, chunk_px):
             start = file.tell()

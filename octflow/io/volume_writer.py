@@ -3,7 +3,8 @@
 A shard of a coarse level is put together from the shards of the next finer level while these are
 still in memory, so nothing is read back, and memory is bounded by a few shards whatever the size
 of the volume. Every shard has one writer, and is finished once its file is there: a volume that
-a killed process left behind is continued, and several processes can make shares of it.
+a killed process left behind is continued, and several processes can make shares of it. When a
+volume is made again, shards that would be the same are kept (`octflow.io.volume_reuse`).
 """
 
 import itertools
@@ -11,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,8 +24,10 @@ from octflow.core.errors import DataError
 from octflow.core.pyramid import halved, halved_axial
 from octflow.io.atomic import replacing
 from octflow.io.behind import Behind
+from octflow.io.digest import content_id
 from octflow.io.omezarr import Plan, as_shape, begin, cells, is_begun
 from octflow.io.shards import Shape, write_chunks, write_shard
+from octflow.io.volume_reuse import Band, MadeFrom, bands_of, link_bands, write_bands
 
 BlockOf = Callable[[slice, slice, slice], NDArray[np.float32]]
 
@@ -35,7 +38,13 @@ _SHARDS_PER_SHARE = 4
 
 
 def write_volume(
-    path: Path, plan: Plan, *, block_of: BlockOf, threads: int = 1, shares: Sequence[Path] = ()
+    path: Path,
+    plan: Plan,
+    *,
+    block_of: BlockOf,
+    threads: int = 1,
+    shares: Sequence[Path] = (),
+    made_from: MadeFrom | None = None,
 ) -> None:
     """Write a volume block by block, with a pyramid.
 
@@ -56,15 +65,23 @@ def write_volume(
     shares : sequence of Path
         Folders in which `write_share` has made shards of this volume. They are moved; a share that
         is not there, or of another volume, is done without.
+    made_from : callable, optional
+        Takes depths (a slice) and returns a digest of what decides the values there. Shards of the
+        volume that `path` holds, where that is the same, are kept (version 0.5 only).
 
     Raises
     ------
     DataError
         Another process took over the unfinished volume.
     """
+    bands = None if made_from is None else bands_of(plan, made_from)
+    if bands is not None:
+        plan = replace(plan, made_from=content_id(bands))
     resumable = partial(is_begun, plan=plan) if plan.made_from is not None else None
     with replacing(path, resumable=resumable) as part:
         with _open_pyramid(part, plan, block_of, threads) as pyramid:
+            if bands is not None and plan.version == "0.5":
+                pyramid.kept.update(link_bands(path, part, plan, bands))
             for share in shares:
                 if is_begun(share, plan):
                     _move_shards(share, part)
@@ -73,6 +90,8 @@ def write_volume(
         if not is_begun(part, plan):
             raise DataError(part, found="no metadata", expected="those that were written")
         shutil.rmtree(part / _FINISHED, ignore_errors=True)
+        if bands is not None:
+            write_bands(part, bands)
     for share in shares:
         shutil.rmtree(share, ignore_errors=True)
 
@@ -118,6 +137,8 @@ class _Pyramid:
     block_of: BlockOf
     pool: ThreadPoolExecutor
     behind: Behind
+    kept: set[Band] = field(default_factory=set)
+    """Bands of the former volume: a shard that is not there has no values."""
 
     def indices(self, level: int) -> Iterator[Shape]:
         """Yield the places of the shards of a level."""
@@ -133,7 +154,7 @@ class _Pyramid:
     def write_shard(self, level: int, index: Shape) -> NDArray[np.float32]:
         """Write one shard with everything below it, unless it is there, and return it."""
         where = _region(index, self.plan.shard_of(level), self.plan.shapes[level])
-        if self._finished(level, index).is_file():
+        if Band(level, index[0]) in self.kept or self._finished(level, index).is_file():
             return np.asarray(self.levels[level][where])
         block = self.block_of(*where) if level == 0 else self._assembled(level, where)
         self._write(level, index, block)

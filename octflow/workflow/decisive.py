@@ -64,9 +64,15 @@ def place_settings(stack: StackSettings) -> dict[str, Any]:
     return stack.model_dump(mode="json", include=_PLACED_BY)
 
 
-def stack_settings(stack: StackSettings) -> dict[str, Any]:
-    """Return what decides the stack, besides how its slices lie against each other."""
-    return stack.model_dump(mode="json", exclude=_PLACING)
+def stack_settings(stack: StackSettings, project: Path) -> dict[str, Any]:
+    """Return what decides the stack, besides how its slices lie against each other.
+
+    With the digests of the files that orient it.
+    """
+    plain = stack.model_dump(mode="json", exclude=_PLACING)
+    files = [project / name for name in (stack.reference, stack.reference_transform) if name]
+    plain["reference_ids"] = {path.name: fast_id(path) for path in files if path.is_file()}
+    return plain
 
 
 def instrument(settings: Settings, project: Path, pipeline: Path) -> dict[str, Any]:

@@ -47,6 +47,21 @@ def test_memory_of_a_mosaic_is_that_of_its_pixels(tmp_path):
     assert session.stitch_mb(job(mosaic="001")) == 400 + round(26 * n_px / 1e6)
 
 
+def test_memory_of_a_slice_is_that_of_the_pixels_of_its_mosaics(tmp_path):
+    size = {"overlap_fraction": 0.2, "tile_size_y_px": 350}
+    rows = [
+        size | {"name": "normal", "grid_size_x": 30, "tile_size_x_px": 350},
+        size | {"name": "tilted", "grid_size_x": 40, "tile_size_x_px": 200, "tilt_deg": -15},
+    ]
+    experiment = {"grid_size_y": 20, "illuminations": rows}
+    session = open_session({"project": {"folder": "r"}, "experiment": experiment}, tmp_path)
+    along_px = 350 + 29 * 280, 200 + 39 * 160
+    maps_mb = sum(along_px) * (350 + 19 * 280) * 100 / 1e6
+    one, two = (session.register_mb(job(slice="001"), threads) for threads in (1, 2))
+    assert one == pytest.approx(400 + maps_mb + 0.02 * along_px[0], abs=1)
+    assert two - one == pytest.approx(0.02 * along_px[0], abs=1)
+
+
 def test_params_are_plain_values(session):
     plain = {
         "settings": session.settings("register"),
@@ -213,3 +228,14 @@ def test_slices_that_are_not_asked_for_are_neither_placed_nor_stacked(tmp_path):
 def test_slices_of_which_nothing_is_asked_are_not_compared(tmp_path):
     assert session_of([1, 2], tmp_path, align=False, equalise=[]).placed == []
     assert session_of([1, 2], tmp_path, align=False).placed == ["002"]
+
+
+def test_another_content_of_the_reference_is_another_stack(tmp_path):
+    session = session_of([], tmp_path, reference="r.nii", reference_transform="centre")
+    found = []
+    for content in ("a", "b"):
+        session.project.mkdir(parents=True, exist_ok=True)
+        (session.project / "r.nii").write_text(content)
+        found.append(session.stack_settings["reference_ids"])
+    assert list(found[0]) == ["r.nii"]
+    assert found[0] != found[1]

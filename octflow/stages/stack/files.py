@@ -8,18 +8,14 @@ from octflow.core.errors import DataError
 from octflow.core.instrument import Instrument
 from octflow.core.record import Outcome, Product
 from octflow.stages.stack.chain import chained
+from octflow.stages.stack.frame import Stack
 from octflow.stages.stack.level import levelled
+from octflow.stages.stack.maps import AXES, write_axis_stack, write_map_stack
+from octflow.stages.stack.orientation import to_reference
+from octflow.stages.stack.overview import write_overview
 from octflow.stages.stack.place import canvas_of
 from octflow.stages.stack.placing import found_step, offset_of
-from octflow.stages.stack.products import (
-    AXES,
-    Stack,
-    write_axis_stack,
-    write_map_stack,
-    write_overview,
-    write_placement,
-    write_volume_stack,
-)
+from octflow.stages.stack.products import write_placement
 from octflow.stages.stack.report import gaps_of, gates_of, numbers_of, warnings_of
 from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stack.slabs import Layout
@@ -31,6 +27,7 @@ from octflow.stages.stack.slices import (
 )
 from octflow.stages.stack.step_files import read_steps, write_step
 from octflow.stages.stack.steps import Step, completed, step_numbers
+from octflow.stages.stack.volumes import write_volume_stack
 
 LEVEL = "aip"
 """Role of the maps whose brightness is compared."""
@@ -168,7 +165,8 @@ def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
         )
         for role, found in joined.items()
     ]
-    outputs += [write_placement(stack, steps), write_overview(overview, stack, outputs)]
+    outputs.append(write_placement(stack, steps, voxel_z_mm=instrument.voxel_size_mm[2]))
+    outputs.append(write_overview(overview, stack, outputs))
     return Outcome(
         inputs=[p for found in [*wanted.values(), *joined.values()] for p in found.values()],
         outputs=outputs,
@@ -211,9 +209,13 @@ def _stack(
     if settings.equalise:
         fade, max_db = settings.equalise_fade, settings.equalise_max_db
         places = levelled(places, steps, fade=fade, max_db=max_db)
-    x_mm, y_mm, _ = instrument.voxel_size_mm
+    x_mm, y_mm, z_mm = instrument.voxel_size_mm
     size = (x_mm, y_mm, slice_thickness_um / 1000)
-    return Stack(folder, canvas_of(shapes, places), places, size, equalised=settings.equalise)
+    middle_mm = (size[2] - z_mm) / 2
+    canvas = canvas_of(shapes, places).widened(settings.canvas_step_px)
+    even = settings.equalise
+    stack = Stack(folder, canvas, places, size, equalised=even, first_plane_mm=middle_mm)
+    return replace(stack, to_reference=to_reference(stack.affine, stack.shape, settings))
 
 
 def _wanted(

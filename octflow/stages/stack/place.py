@@ -64,6 +64,20 @@ class Canvas:
     shape: tuple[int, int]
     """Size (Y, X)."""
 
+    def widened(self, step_px: int) -> "Canvas":
+        """Return a canvas around it whose sides lie at multiples of a step.
+
+        Examples
+        --------
+        >>> Canvas((-3, 0), (10, 23)).widened(16)
+        Canvas(origin_px=(-16, 0), shape=(16, 48))
+        """
+        x, y = (origin // step_px * step_px for origin in self.origin_px)
+        right, bottom = self.origin_px[0] + self.shape[1], self.origin_px[1] + self.shape[0]
+        return Canvas(
+            (x, y), (-(-bottom // step_px) * step_px - y, -(-right // step_px) * step_px - x)
+        )
+
 
 def canvas_of(shapes: Mapping[int, tuple[int, int]], places: Mapping[int, Place]) -> Canvas:
     """Return the smallest canvas that holds all moved slices, however they are deformed.

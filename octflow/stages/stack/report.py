@@ -3,7 +3,7 @@
 import numpy as np
 
 from octflow.core.record import Gate, Product
-from octflow.stages.stack.products import Stack
+from octflow.stages.stack.frame import Stack
 from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stack.steps import Step
 

@@ -1,12 +1,13 @@
 """Blocks of a slice as they lie after it was shifted and turned."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.core.axial import doubled, undoubled, wrap_axis
+from octflow.io.shard_reader import Source, read_into
+from octflow.stages.stack.kernels import double, interpolate, undouble
 from octflow.stages.stack.motion import turned
 from octflow.stages.stack.place import Place
 
@@ -15,15 +16,8 @@ Block = tuple[slice, slice, slice]
 
 _MIN_SUPPORT = 0.5
 """Share of the interpolation weight that must come from pixels with a value."""
-
-
-class Source(Protocol):
-    """An array (Z, Y, X), in memory or on disk, that is read by slicing."""
-
-    shape: tuple[int, ...]
-
-    def __getitem__(self, where: tuple[slice, slice, slice], /) -> Any:  # noqa: ANN401
-        """Read a block; Zarr's arrays promise less than the array it is."""
+_DEPTHS = 32
+"""Depths that are read and moved at a time: memory of this size is used again and again."""
 
 
 def resampled_block(
@@ -58,13 +52,33 @@ def resampled_block(
     >>> resampled_block(line, block, Place(Motion((0.25, 0.0))))[0, 0].tolist()
     [nan, 0.25, 1.25, 2.25]
     """
-    if axial:
-        cos_2a, sin_2a = _interpolated(source, where, place, doubled)
-        axis = undoubled(cos_2a, sin_2a).astype(np.float32)
-        return wrap_axis(axis + np.float32(place.turn_deg(*where[1:]))).astype(np.float32)
-    plain = _interpolated(source, where, place, lambda block: (block,))[0]
-    offset = np.float32(place.offset_db if in_db else 0)
-    return (plain + offset if offset else plain).astype(np.float32, copy=False)
+    block = np.empty([s.stop - s.start for s in where], np.float32)
+    resample_block(source, where, place, block, axial=axial, in_db=in_db)
+    return block
+
+
+def resample_block(
+    source: Source,
+    where: Block,
+    place: Place,
+    block: Floats,
+    *,
+    axial: bool = False,
+    in_db: bool = False,
+) -> None:
+    """Fill a block (Z, Y, X) as `resampled_block` does."""
+    z, y, x = where
+    around = None if _is_whole(place) else _neighbourhood(place, y, x)
+    for start in range(0, len(block), _DEPTHS):
+        part = block[start : start + _DEPTHS]
+        depths = slice(z.start + start, z.start + start + len(part))
+        if around is None:
+            to_x, to_y = (int(shift) for shift in place.motion.shift_px)
+            _read(source, (depths, _moved(y, to_y), _moved(x, to_x)), part)
+        else:
+            _interpolate(_box(source, (depths, *around.box)), around, part, axial=axial)
+    if in_db and place.offset_db:
+        block += np.float32(place.offset_db)
 
 
 def resampled_axes(components: NDArray, where: Block, place: Place) -> Floats:
@@ -100,23 +114,47 @@ def resampled_axes(components: NDArray, where: Block, place: Place) -> Floats:
     return axes
 
 
-def _interpolated(
-    source: Source,
-    where: Block,
-    place: Place,
-    planes_of: Callable[[Floats], tuple[NDArray, ...]],
-) -> list[NDArray]:
-    """Average planes, made of each block of whole pixels, over what has a value."""
-    sums: list[NDArray] = []
-    support = np.zeros([s.stop - s.start for s in where], np.float32)
-    for weight, block in _corners(source, where, place):
-        share = np.where(np.isfinite(block), weight, np.float32(0))
-        planes: list[NDArray] = [share * plane for plane in planes_of(np.nan_to_num(block))]
-        sums = [a + b for a, b in zip(sums, planes, strict=True)] if sums else planes
-        support += share
-    enough = support >= _MIN_SUPPORT
-    divisor = np.where(enough, support, np.float32(np.nan))
-    return [plane / divisor for plane in sums]
+def _is_whole(place: Place) -> bool:
+    """Tell whether a slice is shifted by whole pixels, and that is all."""
+    shift_px = place.shift_only_px
+    return shift_px is not None and all(float(shift).is_integer() for shift in shift_px)
+
+
+class _Around(NamedTuple):
+    """Which pixels of a slice lie around those of a block."""
+
+    first: NDArray[np.int32]
+    """(Y, X) index in a box of the slice of the upper left one."""
+    parts: Floats
+    """(2, Y, X) part of a pixel, along y and along x, beyond it."""
+    turn_deg: Floats
+    """(Y, X) by which the slice is turned there."""
+    box: tuple[slice, slice]
+    """The box (y, x)."""
+
+
+def _neighbourhood(place: Place, y: slice, x: slice) -> _Around:
+    at_x, at_y = place.over(y, x)
+    i_x, i_y = np.floor(at_x).astype(np.int32), np.floor(at_y).astype(np.int32)
+    shape = (y.stop - y.start, x.stop - x.start)
+    parts = np.empty((2, *shape), np.float32)
+    parts[0], parts[1] = at_y - i_y, at_x - i_x
+    box_y, box_x = (slice(int(i.min()), int(i.max()) + 2) for i in (i_y, i_x))
+    first = (i_y - box_y.start) * (box_x.stop - box_x.start) + (i_x - box_x.start)
+    turn = np.full(shape, place.turn_deg(y, x), np.float32)
+    return _Around(np.broadcast_to(first, shape).astype(np.int32), parts, turn, (box_y, box_x))
+
+
+def _interpolate(box: Floats, around: _Around, block: Floats, *, axial: bool) -> None:
+    """Interpolate in a box; angles as doubled-angle vectors, turned with the slice."""
+    if not axial:
+        interpolate(box, around.first, around.parts, _MIN_SUPPORT, block)
+        return
+    cosines, sines, other = np.empty_like(box), np.empty_like(box), np.empty_like(block)
+    double(box, cosines, sines)
+    interpolate(cosines, around.first, around.parts, _MIN_SUPPORT, block)
+    interpolate(sines, around.first, around.parts, _MIN_SUPPORT, other)
+    undouble(block, other, around.turn_deg)
 
 
 def _corners(
@@ -136,7 +174,7 @@ def _shifted_corners(
     z, y, x = where
     to_x, to_y = (int(np.floor(shift)) for shift in shift_px)
     n_y, n_x = y.stop - y.start, x.stop - x.start
-    block = _read(source, (z, _grown(_moved(y, to_y)), _grown(_moved(x, to_x))))
+    block = _box(source, (z, _grown(_moved(y, to_y)), _grown(_moved(x, to_x))))
     for weight_y, by_y in _neighbours(shift_px[1] - to_y):
         for weight_x, by_x in _neighbours(shift_px[0] - to_x):
             corner = block[:, by_y : by_y + n_y, by_x : by_x + n_x]
@@ -152,7 +190,7 @@ def _turned_corners(
     i_x, i_y = np.floor(at_x).astype(np.int64), np.floor(at_y).astype(np.int64)
     part_x, part_y = (at_x - i_x).astype(np.float32), (at_y - i_y).astype(np.float32)
     box_y, box_x = (slice(int(i.min()), int(i.max()) + 2) for i in (i_y, i_x))
-    block = _read(source, (z, box_y, box_x))
+    block = _box(source, (z, box_y, box_x))
     n_z, _, n_x = block.shape
     flat, first = block.reshape(n_z, -1), (i_y - box_y.start) * n_x + (i_x - box_x.start)
     for by_y, weight_y in ((0, 1 - part_y), (1, part_y)):
@@ -173,13 +211,20 @@ def _grown(where: slice) -> slice:
     return slice(where.start, where.stop + 1)
 
 
-def _read(source: Source, where: tuple[slice, slice, slice]) -> Floats:
-    """Read a block, NaN where it lies beyond the source."""
-    block = np.full([s.stop - s.start for s in where], np.nan, np.float32)
+def _box(source: Source, where: Block) -> Floats:
+    """Return a block of a source, NaN beyond it."""
+    block = np.empty([s.stop - s.start for s in where], np.float32)
+    _read(source, where, block)
+    return block
+
+
+def _read(source: Source, where: Block, block: Floats) -> None:
+    """Fill a block from a source, with NaN beyond it."""
     inside = [
         slice(max(s.start, 0), min(s.stop, n)) for s, n in zip(where, source.shape, strict=True)
     ]
+    if inside != list(where):
+        block.fill(np.nan)
     if all(s.start < s.stop for s in inside):
-        target = tuple(_moved(i, -w.start) for i, w in zip(inside, where, strict=True))
-        block[target] = source[inside[0], inside[1], inside[2]]
-    return block
+        z, y, x = (_moved(i, -w.start) for i, w in zip(inside, where, strict=True))
+        read_into(source, (inside[0], inside[1], inside[2]), block[z, y, x])

@@ -54,6 +54,17 @@ class StackSettings(Settings):
     """Depth in a stitched volume at which its slab begins: medium shows above deeper surfaces."""
     skirt_px: int = Field(20, ge=0)
     """Depth over which a slice is blended into the next one."""
+    reference: str | None = None
+    """NIfTI file in whose space the stack is put, by the affine in its headers; relative to the
+    project folder."""
+    reference_transform: str = "centre"
+    """centre: the centre of the stack lies on that of the reference. Or a file with the matrix
+    that takes the stack, in mm, to the reference: four lines of four numbers, or ITK's."""
+    reference_ids: dict[str, str] = Field({})
+    """Digests of these files, filled in when they are read: another content is another file."""
+    canvas_step_px: int = Field(64, ge=1)
+    """The sides of the canvas lie at multiples of this: while a slice more does not widen it, what
+    is there is kept."""
     chunk_px: tuple[Px, Px, Px] = (64, 64, 64)
     """Voxels (z, y, x) compressed together."""
     shard_px: tuple[Px, Px, Px] = (256, 256, 256)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from octflow.core.axial import doubled, undoubled
 
 Floats = NDArray[np.float32]
+Fill = Callable[[int, slice, Floats], None]
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,15 @@ def blend_slabs(
     layout: Layout,
     slabs: Sequence[int],
     z: slice,
-    block_of: Callable[[int, slice], Floats],
+    fill: Fill,
+    blended: Floats,
     *,
     axial: bool = False,
 ) -> Floats:
     """Blend the slabs of a range of stack depths.
 
-    A slab that is missing, or has no value somewhere, leaves its weight to the others.
+    A slab that is missing, or has no value somewhere, leaves its weight to the others. No more is
+    asked of a slab than the depths at which it has weight.
 
     Parameters
     ----------
@@ -88,28 +92,44 @@ def blend_slabs(
         Slabs that there are, of those that reach into the range.
     z : slice
         Stack depths.
-    block_of : callable
-        Takes a slab and a range of depths in its volume, returns the block (Z, Y, X), NaN where
-        there is no value.
+    fill : callable
+        Takes a slab, a range of depths in its volume and a block (Z, Y, X), and fills the block;
+        NaN where there is no value.
+    blended : (Z, Y, X) float32 array
+        Where it is blended; NaN where no slab has a value.
     axial : bool
         The values are axis angles in degrees.
 
     Returns
     -------
-    block : (Z, Y, X) float32 array
-        NaN where no slab has a value.
+    blended : (Z, Y, X) float32 array
+        The same array.
     """
-    sums: list[Floats] = []
-    total: NDArray = np.zeros(1, np.float32)
-    for slab in slabs:
-        block = block_of(slab, layout.depths_in(slab, z))
-        weight = layout.weights(slab, z)[:, None, None] * np.isfinite(block)
-        planes = [weight * plane for plane in _planes(np.nan_to_num(block), axial=axial)]
-        sums = [a + b for a, b in zip(sums, planes, strict=True)] if sums else planes
-        total = total + weight
-    means = [np.divide(s, total, out=np.full_like(s, np.nan), where=total > 0) for s in sums]
+    weights = {slab: layout.weights(slab, z) for slab in slabs}
+    for there, depths in groupby(
+        range(len(blended)), key=lambda depth: [i for i in slabs if weights[i][depth] > 0]
+    ):
+        run = list(depths)
+        stop = run[-1] + 1
+        part, where = blended[run[0] : stop], slice(z.start + run[0], z.start + stop)
+        if not there:
+            part.fill(np.nan)
+        elif len(there) == 1:
+            fill(there[0], layout.depths_in(there[0], where), part)
+        else:
+            blocks = [np.empty_like(part) for _ in there]
+            for slab, block in zip(there, blocks, strict=True):
+                fill(slab, layout.depths_in(slab, where), block)
+            shares = [weights[slab][run[0] : stop, None, None] for slab in there]
+            part[:] = _mean(blocks, shares, axial=axial)
+    return blended
+
+
+def _mean(blocks: Sequence[Floats], weights: Sequence[Floats], *, axial: bool) -> Floats:
+    """Average blocks (Z, Y, X), weighted by depth, over those that have a value."""
+    shares = [weight * np.isfinite(block) for weight, block in zip(weights, blocks, strict=True)]
+    total = np.sum(shares, axis=0)
+    parts = zip(*(doubled(b) if axial else (b,) for b in map(np.nan_to_num, blocks)), strict=True)
+    sums = [np.sum([s * p for s, p in zip(shares, part, strict=True)], axis=0) for part in parts]
+    means = [np.divide(s, total, out=np.full_like(total, np.nan), where=total > 0) for s in sums]
     return undoubled(*means).astype(np.float32) if axial else means[0]
-
-
-def _planes(block: Floats, *, axial: bool) -> tuple[NDArray, ...]:
-    return doubled(block) if axial else (block,)

@@ -21,7 +21,7 @@ VOXEL_MM = (0.01, 0.01, 0.0025)
 DEPTH_PX = 30
 SETTINGS = StackSettings(
     maps=("aip", "ori"), image="aip", band_px=(1.5, 10), top_px=4, skirt_px=3,
-    chunk_px=(16, 16, 16), shard_px=(32, 64, 64),
+    canvas_step_px=1, chunk_px=(16, 16, 16), shard_px=(32, 64, 64),
 )  # fmt: skip
 
 

@@ -168,3 +168,51 @@ def test_an_offset_is_added_to_what_is_in_db_only():
     np.testing.assert_array_equal(plain, resampled_block(plane(), WHOLE, TURN))
     evened = resampled_block(plane(), WHOLE, place, in_db=True)
     np.testing.assert_allclose(evened, plain + 1.5, rtol=1e-6)
+
+
+def around(source, y, x):
+    """Yield weight and value of the four pixels around a point of a plane."""
+    whole_y, whole_x = int(np.floor(y)), int(np.floor(x))
+    for of_y, weight_y in ((whole_y, 1 - (y - whole_y)), (whole_y + 1, y - whole_y)):
+        for of_x, weight_x in ((whole_x, 1 - (x - whole_x)), (whole_x + 1, x - whole_x)):
+            inside = 0 <= of_y < source.shape[0] and 0 <= of_x < source.shape[1]
+            yield weight_y * weight_x, source[of_y, of_x] if inside else np.nan
+
+
+def by_definition(source, y, x):
+    """The mean over the pixels that have a value, if half of the weight is theirs."""
+    known = [(w, v) for w, v in around(source, y, x) if np.isfinite(v) and w > 0]
+    weight = sum(w for w, _ in known)
+    return sum(w * v for w, v in known) / weight if weight >= 0.5 else np.nan
+
+
+@pytest.mark.parametrize(
+    "motion",
+    [TURN.motion, Motion((0.3, -1.6)), Motion((2.0, -1.0)), Motion((-4.0, 9.0), 40, (9.0, 20.0))],
+)
+def test_values_with_holes_are_those_of_the_definition(motion):
+    rng = np.random.default_rng(3)
+    source = np.where(rng.random((40, 50)) < 0.2, np.nan, rng.normal(size=(40, 50)) + 60)
+    where = (slice(0, 1), slice(-3, 44), slice(-2, 55))
+    block = resampled_block(source[None].astype("f4"), where, Place(motion))[0]
+    at_x, at_y = Place(motion).over(*where[1:])
+    at_y, at_x = np.broadcast_arrays(at_y, at_x)
+    expected = [by_definition(source, y, x) for y, x in zip(at_y.flat, at_x.flat, strict=True)]
+    np.testing.assert_allclose(block, np.reshape(expected, block.shape), rtol=1e-6)
+
+
+@pytest.mark.parametrize("motion", [Motion((0.3, -1.6)), Motion((2.0, -1.0)), TURN.motion])
+def test_angles_with_holes_are_mixed_as_doubled_angles(motion):
+    rng = np.random.default_rng(4)
+    source = np.where(rng.random((30, 40)) < 0.1, np.nan, rng.uniform(-90, 90, (30, 40)))
+    where = (slice(0, 1), slice(0, 30), slice(0, 40))
+    block = resampled_block(source[None].astype("f4"), where, Place(motion), axial=True)[0]
+    at_y, at_x = np.broadcast_arrays(*reversed(Place(motion).over(*where[1:])))
+    vector = np.exp(2j * np.deg2rad(source))
+    mixed = np.array(
+        [by_definition(vector, y, x) for y, x in zip(at_y.flat, at_x.flat, strict=True)]
+    ).reshape(block.shape)
+    expected = np.rad2deg(np.angle(mixed)) / 2 + motion.angle_deg
+    np.testing.assert_array_equal(np.isnan(block), np.isnan(mixed))
+    clear = np.abs(np.nan_to_num(mixed)) > 0.05
+    assert np.abs(axis_difference(block, expected))[clear].max() < 1e-3
