@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 
 from octflow.core.experiment import Illumination
+from octflow.stages.stack.settings import StackSettings
 from octflow.stages.volume.settings import VolumeSettings
 
 _PROGRAM_MB = 400
@@ -18,6 +19,10 @@ _COMPARED_BYTES = 200
 """Maps of two slices, their texture, slopes of it in double precision: for every pixel."""
 _SHARDS_PER_THREAD = 8
 """The shard, and the samples of the tiles that it is made from, which are mapped."""
+_STACKED_BYTES = 50
+"""Axes of a slice, read, as an array, and compressed: for every pixel."""
+_STACKED_SHARDS_PER_THREAD = 6
+"""The shard, chunks of the slices that are kept for it, and what is moved at a time."""
 _SHARDS_OF_LEVELS = 6
 """One shard of every coarser level, and what waits for the disk."""
 
@@ -41,6 +46,26 @@ def stitch_mb(row: Illumination, places: Iterable[tuple[int, int]]) -> int:
 def place_mb(row: Illumination, places: Iterable[tuple[int, int]]) -> int:
     """Return the memory of a job that compares the maps of two mosaics."""
     return _PROGRAM_MB + round(_n_px(row, places) * _COMPARED_BYTES / 1e6)
+
+
+def stack_mb(
+    settings: StackSettings,
+    mosaics: Iterable[tuple[Illumination, Iterable[tuple[int, int]]]],
+    threads: int,
+) -> int:
+    """Return the memory of a job that stacks slices, whatever their number.
+
+    One slice of the maps is held at a time, and then a few shards of the volume per thread.
+
+    Examples
+    --------
+    >>> [stack_mb(StackSettings(), [], threads) for threads in (1, 2)]
+    [1206, 1609]
+    """
+    n_px = max((_n_px(row, places) for row, places in mosaics), default=0)
+    shards = threads * _STACKED_SHARDS_PER_THREAD + _SHARDS_OF_LEVELS
+    volume_mb = shards * math.prod(settings.shard_px) * 4 / 1e6 if settings.volumes else 0
+    return _PROGRAM_MB + math.ceil(max(n_px * _STACKED_BYTES / 1e6, volume_mb))
 
 
 def _n_px(row: Illumination, places: Iterable[tuple[int, int]]) -> int:
