@@ -60,7 +60,7 @@ def stack_mb(
     Examples
     --------
     >>> [stack_mb(StackSettings(), [], threads) for threads in (1, 2)]
-    [1206, 1609]
+    [1206, 1608]
     """
     n_px = max((_n_px(row, places) for row, places in mosaics), default=0)
     shards = threads * _STACKED_SHARDS_PER_THREAD + _SHARDS_OF_LEVELS

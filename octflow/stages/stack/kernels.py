@@ -91,6 +91,29 @@ def undouble(cosines: Volume, sines: Volume, turn_deg: Map) -> None:
 
 
 @njit(nogil=True, cache=True)
+def add_weighted(block: Volume, weights: Line, sums: Volume, total: Volume) -> None:
+    """Add a block (Z, Y, X), weighted by depth (Z,), where it has a value; count the weights."""
+    for z, y in np.ndindex(block.shape[:2]):
+        row_z, row_y = np.uintp(z), np.uintp(y)
+        for x in range(np.uintp(block.shape[2])):
+            value = block[row_z, row_y, x]
+            there = np.isfinite(value)
+            sums[row_z, row_y, x] += weights[row_z] * (value if there else _ZERO)
+            total[row_z, row_y, x] += weights[row_z] if there else _ZERO
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def normalise(sums: Volume, total: Volume) -> None:
+    """Divide sums (Z, Y, X) by their weights; NaN where there is none."""
+    for z, y in np.ndindex(sums.shape[:2]):
+        row_z, row_y = np.uintp(z), np.uintp(y)
+        for x in range(np.uintp(sums.shape[2])):
+            weight = total[row_z, row_y, x]
+            mean = sums[row_z, row_y, x] / weight
+            sums[row_z, row_y, x] = mean if weight > 0 else _NAN
+
+
+@njit(nogil=True, cache=True)
 def _ends(first: Places) -> Places:
     """Return where the run of neighbours ends that a pixel belongs to."""
     ends = np.empty_like(first)
