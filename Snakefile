@@ -44,6 +44,7 @@ rule all:
         collect(rules.stitch_enface.output.flag, mosaic=session.mosaics),
         collect(rules.join_volumes.output.flag, mosaic=session.mosaics),
         collect(rules.register_slice.output.flag, slice=session.registered),
+        collect(rules.register_volumes.output.flag, slice=session.volumes_registered),
         [rules.stack_slices.output.flag] if session.stacked else [],
 
 

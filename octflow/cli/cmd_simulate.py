@@ -142,6 +142,8 @@ def config_of(simulation: Simulation, folder: Path) -> dict[str, object]:
         # Simulated tiles appear by rename, and the simulated scanner has no fly-back.
         "ingest": {"stable_seconds": 0},
         "volume": {"skip_x_px": 0},
+        # The simulated beam of a tilted view is foreshortened, not sheared with depth.
+        "register": {"in_depth": {"shear": False}},
         # Below the deepest part of the surface, whose relief is some 50 samples.
         "stack": {"top_px": 80},
     }

@@ -17,6 +17,7 @@ FLAGS = {
     "stitch_volume": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.{modality}_stitched",
     "join_volumes": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.volume_stitched",
     "register_slice": "state/slice-{slice:03d}.registered",
+    "register_volumes": "state/slice-{slice:03d}.volumes_registered",
     "place_slice": "state/slice-{slice:03d}.placed",
     "stack_slices": "state/project.stacked",
 }

@@ -1,7 +1,6 @@
 """How well a finished run found what was simulated."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,8 +15,10 @@ from octflow.core.layout import flag
 from octflow.core.names import mosaic_name
 from octflow.core.record import Product, Record
 from octflow.io.nifti import read_nifti
+from octflow.io.omezarr import read_volume
 from octflow.io.records import checked, listed, read_record
 from octflow.io.tilemap import read_tilemap
+from octflow.simulate.axes import angles_deg, unit_axes, voxel_errors
 from octflow.simulate.settings import Simulation
 
 Floats = NDArray[np.float64]
@@ -70,7 +71,7 @@ def accuracy_table(project: Path, truth: Path) -> list[Row]:
     -------
     rows : list of Row
         For every illumination surface, birefringence, axis, tile positions and focus plane;
-        then the 3-D axis.
+        then the 3-D axis; and that of voxels, where volumes are registered.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def accuracy_table(project: Path, truth: Path) -> list[Row]:
     """
     run = _Run(project, truth)
     rows = [row for name in run.illuminations for row in _rows_of(run, name)]
-    return [*rows, _axis3d_row(run)]
+    return [*rows, _axis3d_row(run), *_voxel_rows(run)]
 
 
 class _Run:
@@ -255,17 +256,34 @@ def _axis3d_errors(run: _Run, slice_id: int) -> Floats:
     found = np.reshape(run.product_map(record, "axis3d"), (3, -1))
     valid = run.product_map(record, "valid")
     mosaic = run.experiment.mosaic_of(slice_id, str(record.qc["fixed"]))
-    true = _true_axes(lambda name: run.true_on(valid, mosaic, name).ravel())
+    true = unit_axes(*(run.true_on(valid, mosaic, n).ravel() for n in ("azimuth", "inclination")))
     bright = run.true_on(valid, mosaic, "dn") >= SIGNAL_DN
     chosen = (_tissue(run, mosaic, np.where(valid > 0, 0.0, np.nan)) & bright).ravel()
-    cosine = np.abs(np.sum(found * true, axis=0))[chosen]
-    return np.rad2deg(np.arccos(np.clip(cosine, 0, 1)))
+    return angles_deg(found, true)[chosen]
 
 
-def _true_axes(true: Callable[[str], Floats]) -> Floats:
-    azimuth, inclination = (np.deg2rad(true(name)) for name in ("azimuth", "inclination"))
-    flat = np.cos(inclination)
-    return np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(inclination)])
+def _voxel_rows(run: _Run) -> list[Row]:
+    """Measure the fibres of voxels, where they were asked for."""
+    slices = range(1, run.simulation.n_slices + 1)
+    paths = (run.project / flag("register_volumes", slice=s) for s in slices)
+    records = [read_record(path) for path in paths if path.exists()]
+    errors = [_voxel_errors(run, record) for record in records if listed(record, "inclination")]
+    reason = "noise deep in the tissue, mixing across A-lines and at rims; constant along depth"
+    return [
+        Row(f"{name} of voxels", _median([one[i] for one in errors]), bound, "deg", reason)
+        for i, (name, bound) in enumerate((("inclination", 4.0), ("3-D axis", 5.0)))
+        if errors
+    ]
+
+
+def _voxel_errors(run: _Run, record: Record) -> tuple[Floats, Floats]:
+    """Return errors of inclination and axis wherever a voxel has a value."""
+    mosaic = run.experiment.mosaic_of(record.unit.slice or 1, str(record.qc["fixed"]))
+    made = (p for p in record.outputs if p.role in _ANGLES)
+    volumes = {one.role: read_volume(run.path_of(one)) for one in made}
+    plane = np.zeros(volumes["azimuth"].shape[1:])
+    true = {name: run.true_on(plane, mosaic, name) for name in ("azimuth", "inclination", "dn")}
+    return voxel_errors(volumes, true, _tissue(run, mosaic, plane) & (true["dn"] >= SIGNAL_DN))
 
 
 def _tissue(run: _Run, mosaic: int, found: Floats) -> NDArray[np.bool_]:

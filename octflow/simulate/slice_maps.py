@@ -13,7 +13,7 @@ from scipy.ndimage import affine_transform, gaussian_filter, spline_filter
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
-_STEP_PX = 4
+STEP_PX = 4
 """Distance of the nodes of the spline that the slice is."""
 _BUNDLE_PX, _COURSE_PX = 12.0, 40.0
 """Lengths over which bundles and their direction change."""
@@ -108,10 +108,10 @@ def two_maps(
     5.0
     """
     rng = np.random.default_rng(seed)
-    nodes = tuple(n // _STEP_PX + 8 for n in shape)
+    nodes = tuple(n // STEP_PX + 8 for n in shape)
     normal, tilted = _seen(nodes, tilt_deg, rng)
-    inside = _outline(nodes, rng)
-    fixed_to_node = np.eye(2, 3) / _STEP_PX + np.array([[0, 0, 4], [0, 0, 4]])
+    inside = outline(nodes, rng)
+    fixed_to_node = np.eye(2, 3) / STEP_PX + np.array([[0, 0, 4], [0, 0, 4]])
     whole = np.vstack([matrix, [0, 0, 1]])
     moving_to_node = (np.vstack([fixed_to_node, [0, 0, 1]]) @ np.linalg.inv(whole))[:2]
     corners = matrix @ np.array([[0, shape[1], 0, shape[1]], [0, 0, *[shape[0]] * 2], [1] * 4])
@@ -123,9 +123,10 @@ def two_maps(
     )
 
 
-def _smooth_noise(nodes: tuple[int, ...], length_px: float, rng: np.random.Generator) -> Floats:
+def smooth_noise(nodes: tuple[int, ...], length_px: float, rng: np.random.Generator) -> Floats:
+    """Draw noise of unit variance that changes over a length, at the nodes."""
     noise = rng.standard_normal(nodes, np.float32)
-    smooth = gaussian_filter(noise, length_px / _STEP_PX, mode="wrap")
+    smooth = gaussian_filter(noise, length_px / STEP_PX, mode="wrap")
     return np.asarray(smooth / smooth.std(), np.float32)
 
 
@@ -134,19 +135,19 @@ def _seen(
 ) -> tuple[Floats, Floats]:
     """Return dn sin^2 of the angle to the beam under both views, at the nodes."""
     # Where smooth noise changes its sign lie bands that bend, branch and end, as bundles do.
-    bundles = np.exp(-((_smooth_noise(nodes, _BUNDLE_PX, rng) / 0.4) ** 2))
+    bundles = np.exp(-((smooth_noise(nodes, _BUNDLE_PX, rng) / 0.4) ** 2))
     delta_n = _GREY_DN + (_BUNDLE_DN - _GREY_DN) * bundles
-    axis = np.stack([_smooth_noise(nodes, _COURSE_PX, rng) for _ in range(3)])
+    axis = np.stack([smooth_noise(nodes, _COURSE_PX, rng) for _ in range(3)])
     axis /= np.linalg.norm(axis, axis=0)
     g = np.deg2rad(tilt_deg)
     along = np.sin(g) * axis[0] + np.cos(g) * axis[2]
     return delta_n * (1 - axis[2] ** 2), delta_n * (1 - along**2)
 
 
-def _outline(nodes: tuple[int, ...], rng: np.random.Generator) -> Floats:
+def outline(nodes: tuple[int, ...], rng: np.random.Generator) -> Floats:
     """Return what is positive within an uneven ellipse, at the nodes."""
     y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in nodes)
-    uneven = 0.08 * _smooth_noise(nodes, max(nodes) * _STEP_PX / 20, rng)
+    uneven = 0.08 * smooth_noise(nodes, max(nodes) * STEP_PX / 20, rng)
     return np.asarray(0.8 - np.hypot(y[:, None], x[None]) + uneven, np.float32)
 
 

@@ -131,3 +131,40 @@ def _inside_tube(
             d -= along * axis
             inside[i, k] = np.dot(d, d) <= radius_um * radius_um
     return inside
+
+
+def trunk_positions(vessels: Vessels, z_um: float) -> Floats:
+    """Return where the trunks cross a depth: from where each begins, its widest tube is followed.
+
+    Parameters
+    ----------
+    vessels : Vessels
+        The graph.
+    z_um : float
+        Depth.
+
+    Returns
+    -------
+    positions_um : (T, 2) array
+        (x, y) of the axis of every trunk; NaN where it has ended.
+
+    Examples
+    --------
+    >>> nodes = np.array([[0.0, 0, 0], [10, 0, 20], [30, 0, 20]])
+    >>> graph = Vessels(nodes, np.array([[0, 1], [0, 2]]), np.array([2.0, 1]))
+    >>> trunk_positions(graph, 5.0).tolist()
+    [[2.5, 0.0]]
+    """
+    roots = np.setdiff1d(vessels.edges[:, 0], vessels.edges[:, 1])
+    return np.array([_crossing(vessels, int(root), z_um) for root in roots])
+
+
+def _crossing(vessels: Vessels, node: int, z_um: float) -> Floats:
+    """Follow a trunk from one of its nodes down to a depth."""
+    while (tubes := np.flatnonzero(vessels.edges[:, 0] == node)).size:
+        tube = tubes[np.argmax(vessels.radius_um[tubes])]
+        a, b = vessels.nodes_um[vessels.edges[tube]]
+        if a[2] <= z_um <= b[2]:
+            return np.asarray((a + (b - a) * (z_um - a[2]) / (b[2] - a[2]))[:2])
+        node = int(vessels.edges[tube, 1])
+    return np.full(2, np.nan)

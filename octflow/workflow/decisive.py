@@ -20,9 +20,12 @@ _COORDINATES: dict[str, Any] = {
     **{name: what for name, what in _REFINEMENT.items() if name != "refine_px"},
 }
 """Those that the coordinates of an illumination depend on."""
-_PLACING = {"search_px", "rotate", "max_rotation_deg", "band_px"}
+_PLACING = {
+    *("search_px", "rotate", "max_rotation_deg", "band_px"),
+    *("deform", "deform_spacing_px"),
+}
 """Settings of the stage stack that only matter where a slice is placed on one before."""
-_PLACED_BY = _PLACING | {"image", "align", "min_correlation"}
+_PLACED_BY = _PLACING | {"image", "align", "min_correlation", "deform_max_px"}
 """All that matter there."""
 _FIJI = {"fiji": True, "fiji_timeout_s": True}
 """And, where Fiji is to find them, those too."""

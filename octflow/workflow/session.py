@@ -11,6 +11,7 @@ from octflow.core.errors import SettingsError
 from octflow.core.experiment import Illumination
 from octflow.core.layout import ARCHIVED
 from octflow.core.record import Unit
+from octflow.stages.register.settings import ABOUT_VOLUMES
 from octflow.stages.stack.settings import COMPARED
 from octflow.workflow import decisive, memory
 from octflow.workflow.alive import join_runs
@@ -140,6 +141,22 @@ class Session:
         return self.stacked[1:] if self.config.stack.align else []
 
     @property
+    def volumes_registered(self) -> list[str]:
+        """All slices whose volumes are registered: none where nobody asks for it."""
+        section = self.config.register_
+        return self.registered if section.volumes or section.inclination else []
+
+    @property
+    def register_settings(self) -> dict[str, Any]:
+        """What decides the fibre axes of slices; what is made from volumes does not."""
+        return self.config.register_.model_dump(mode="json", exclude=set(ABOUT_VOLUMES))
+
+    @property
+    def maps_depth_px(self) -> float:
+        """Middle of the window of the maps, below the surface."""
+        return self.config.process.enface_offset_px + self.config.process.enface_depth_px / 2
+
+    @property
     def archived(self) -> dict[str, list[str]]:
         """Wildcards of the batches to be archived: all, or none where archiving is off."""
         return self.batches if self.config.archive.enabled else {"mosaic": [], "batch": []}
@@ -227,8 +244,13 @@ class Session:
         """Return the memory of the job that stacks the slices."""
         mosaics = [int(mosaic) for mosaic in self.reference_mosaics]
         experiment = self.config.experiment
-        sizes = ((experiment.illumination_of(m), experiment.grid_of(m).values()) for m in mosaics)
+        sizes = [(experiment.illumination_of(m), experiment.grid_of(m).values()) for m in mosaics]
         return memory.stack_mb(self.config.stack, sizes, threads)
+
+    def register_volumes_mb(self, wildcards: Wildcards, threads: int) -> int:
+        """Return the memory of a job that registers volumes, the same for all."""
+        depth_px = self.config.volume.depth_px
+        return memory.register_volumes_mb(self.config.register_.in_depth, depth_px, threads)
 
     def stitch_mb(self, wildcards: Wildcards) -> int:
         """Return the memory of a job that holds one map of a mosaic."""
@@ -240,6 +262,15 @@ class Session:
         mosaic = self.config.experiment.mosaic_of(int(wildcards.slice), self.reference)
         row = self.config.experiment.illumination_of(mosaic)
         return memory.place_mb(row, self.config.experiment.grid_of(mosaic).values())
+
+    def register_mb(self, wildcards: Wildcards, threads: int) -> int:
+        """Return the memory of a job that holds the maps of a slice."""
+        experiment = self.config.experiment
+        mosaics = [
+            (experiment.illumination_of(mosaic), experiment.grid_of(mosaic).values())
+            for mosaic in self.mosaic_numbers(wildcards)
+        ]
+        return memory.register_mb(mosaics, threads)
 
     def grid(self, wildcards: Wildcards) -> list[list[int]]:
         """Return [tile, grid x, grid y] of every tile of a mosaic."""

@@ -47,6 +47,21 @@ def test_memory_of_a_mosaic_is_that_of_its_pixels(tmp_path):
     assert session.stitch_mb(job(mosaic="001")) == 400 + round(26 * n_px / 1e6)
 
 
+def test_memory_of_a_slice_is_that_of_the_pixels_of_its_mosaics(tmp_path):
+    size = {"overlap_fraction": 0.2, "tile_size_y_px": 350}
+    rows = [
+        size | {"name": "normal", "grid_size_x": 30, "tile_size_x_px": 350},
+        size | {"name": "tilted", "grid_size_x": 40, "tile_size_x_px": 200, "tilt_deg": -15},
+    ]
+    experiment = {"grid_size_y": 20, "illuminations": rows}
+    session = open_session({"project": {"folder": "r"}, "experiment": experiment}, tmp_path)
+    along_px = 350 + 29 * 280, 200 + 39 * 160
+    maps_mb = sum(along_px) * (350 + 19 * 280) * 100 / 1e6
+    one, two = (session.register_mb(job(slice="001"), threads) for threads in (1, 2))
+    assert one == pytest.approx(400 + maps_mb + 0.02 * along_px[0], abs=1)
+    assert two - one == pytest.approx(0.02 * along_px[0], abs=1)
+
+
 def test_params_are_plain_values(session):
     plain = {
         "settings": session.settings("register"),

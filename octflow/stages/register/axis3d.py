@@ -129,7 +129,7 @@ def solve_pair(
     p = np.stack([first, second])
     w, cost = np.empty((3, *p.shape[2:]), p.dtype), np.empty(p.shape[2:], p.dtype)
     flat, every = p.reshape(2, 2, -1), np.ones(cost.size, bool)
-    limit = SIGN_COST * noise**2
+    limit = np.full(cost.size, SIGN_COST * noise**2)
     solve_straight_pair(
         flat, every, pair_of(0, 1, tilt_deg), limit, w.reshape(3, -1), cost.reshape(-1)
     )

@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.stages.register.axis3d import half_vectors
+from octflow.stages.register.axis3d import check_tilts, half_vectors
+from octflow.stages.register.blocks import over_lines
+from octflow.stages.register.reference import refine
 from octflow.stages.register.uncertainty import Fibres, covariance, split
-from octflow.stages.register.views import choices, seen_by, solve_field
+from octflow.stages.register.views import choices, misfit_of, noise_of, seen_by, solve_field
 from octflow.stages.register.warp import smooth_dyad, warp_axis, warp_scalar
 
 Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]
+Mode = Literal["closed", "reference"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ class FibreField:
     misfit: Floats
     """(Y, X) root mean square of what the views contradict each other, in sqrt(birefringence)."""
     noise: float
-    """Standard deviation of what a view measures, for the whole slice: robustly, or as given."""
+    """Standard deviation of what a view measures in a pixel that is not averaged, for the whole
+    slice: robustly, or as given."""
     uncertainty_deg: Floats
     """(Y, X) root mean square error of the axis that this noise causes; NaN where not valid."""
     inclination_uncertainty_deg: Floats
@@ -90,9 +95,17 @@ def smoothed_view(view: View, sigma_px: float) -> View:
 
 
 def fibre_field(
-    views: Sequence[View], weights: Sequence[float], *, noise: float | None = None
+    views: Sequence[View],
+    weights: Sequence[float],
+    *,
+    noise: float | None = None,
+    share: Floats | None = None,
+    mode: Mode = "closed",
+    threads: int = 1,
 ) -> FibreField:
     """Solve for the 3-D axis wherever at least two views see tissue.
+
+    Blocks of lines are solved for on some threads; what they hold is little beside the maps.
 
     Parameters
     ----------
@@ -101,26 +114,52 @@ def fibre_field(
     weights : sequence of float
         Weight of each view.
     noise : float, optional
-        Standard deviation of the components of p; estimated from the misfit where not given.
+        Standard deviation of the components of p of a pixel that is not averaged; estimated from
+        the misfit where not given.
+    share : (Y, X) array, optional
+        Part of its variance that is left where pixels were averaged; 1 where not given.
+    mode : str
+        Whether the solution is the closed form, or the minimum of the reference's cost near it.
+    threads : int
+        Blocks that are worked on at a time.
 
     Returns
     -------
     field : FibreField
-        Axes and birefringence.
+        Axes and birefringence, the same on any number of threads.
 
     Raises
     ------
     EstimateError
         The tilts are too much alike.
     """
-    tilts, valid = [v.tilt_deg for v in views], np.stack([v.valid for v in views])
-    w, cost, noise = solve_field(_projections(views), valid, tilts, weights=weights, noise=noise)
-    fibres = Fibres.empty(cost.shape, cost.dtype)
-    for chosen in choices(tilts):
-        spread = covariance([tilts[i] for i in chosen], [weights[i] for i in chosen])
-        split(w, seen_by(valid, chosen), noise**2 * spread, fibres)
+    tilts = [view.tilt_deg for view in views]
+    check_tilts(tilts)
+    if noise is None:
+        noise = misfit_noise(views, weights, share=share, threads=threads)
+    shape, dtype = views[0].valid.shape, _dtype(views)
+    w, misfit = np.empty((3, *shape), dtype), np.empty(shape, dtype)
+    fibres = Fibres.empty(shape, dtype)
+
+    def solve(lines: slice) -> None:
+        valid = np.stack([view.valid[lines] for view in views])
+        left = np.ones(valid.shape[1:], dtype) if share is None else share[lines]
+        p = _projections(views, lines)
+        one, cost, _ = solve_field(p, valid, tilts, weights=weights, noise=noise, share=left)
+        if mode == "reference":
+            for chosen in choices(tilts):
+                here = seen_by(valid, chosen)
+                refine(p, here, chosen, tilts, weights=weights, w=one)
+        block = Fibres(*(np.full(cost.shape, np.nan, dtype) for _ in fibres))
+        for chosen in choices(tilts):
+            spread = covariance([tilts[i] for i in chosen], [weights[i] for i in chosen])
+            split(one, seen_by(valid, chosen), noise**2 * spread, block, share=left)
+        w[:, lines], misfit[lines] = one, np.sqrt(cost)
+        for to, found in zip(fibres, block, strict=True):
+            to[lines] = found
+
+    over_lines(shape[0], solve, threads)
     determined = np.isfinite(fibres.birefringence)
-    misfit = np.sqrt(cost, out=cost)
     misfit[~determined] = np.nan
     return FibreField(
         axis=w,
@@ -133,12 +172,52 @@ def fibre_field(
     )
 
 
-def _projections(views: Sequence[View]) -> Floats:
-    """Return p (V, 2, Y, X) of every view."""
+def misfit_noise(
+    views: Sequence[View],
+    weights: Sequence[float],
+    *,
+    share: Floats | None = None,
+    threads: int = 1,
+) -> float:
+    """Estimate the noise of a pixel from what the views contradict each other.
+
+    Parameters
+    ----------
+    views, weights, share, threads
+        As for `fibre_field`.
+
+    Returns
+    -------
+    noise : float
+        Standard deviation of the components of p, from where the most views are valid.
+    """
+    tilts, valid = [view.tilt_deg for view in views], np.stack([view.valid for view in views])
+    chosen = next((c for c in choices(tilts) if seen_by(valid, c).any()), None)
+    if chosen is None:
+        return 0.0
+    here = seen_by(valid, chosen)
+    cost = np.empty(here.shape, _dtype(views))
+
+    def measure(lines: slice) -> None:
+        p = _projections(views, lines)
+        cost[lines] = misfit_of(p, here[lines], chosen, tilts, weights=weights)
+        if share is not None:
+            cost[lines] /= share[lines]
+
+    over_lines(here.shape[0], measure, threads)
+    return noise_of(cost[here], len(chosen))
+
+
+def _dtype(views: Sequence[View]) -> np.dtype:
     maps = [v.birefringence for v in views] + [v.axis_deg for v in views]
-    p = np.empty((len(views), 2, *views[0].valid.shape), np.result_type(*maps, np.float32))
+    return np.result_type(*maps, np.float32)
+
+
+def _projections(views: Sequence[View], lines: slice) -> Floats:
+    """Return p (V, 2, lines, X) of every view."""
+    p = np.empty((len(views), 2, *views[0].valid[lines].shape), _dtype(views))
     for view, one in zip(views, p, strict=True):
-        half_vectors(view.birefringence, view.axis_deg, out=one)
+        half_vectors(view.birefringence[lines], view.axis_deg[lines], out=one)
     return p
 
 

@@ -12,7 +12,8 @@ from octflow.core.instrument import Instrument
 from octflow.core.record import Outcome, Product, Record
 from octflow.io.nifti import read_nifti, read_voxel_size_mm
 from octflow.io.records import checked, listed, product, read_record
-from octflow.stages.register.fibres import FibreField, View, fibre_field, smoothed_view
+from octflow.stages.register.fibres import FibreField, View, fibre_field
+from octflow.stages.register.masks import compared_map, mask_of, masking_roles
 from octflow.stages.register.placing import Placed, Search, place
 from octflow.stages.register.products import (
     Target,
@@ -22,6 +23,10 @@ from octflow.stages.register.products import (
     write_view,
 )
 from octflow.stages.register.settings import RegisterSettings
+from octflow.stages.register.smoothing import Averaged, Smoothing, averaged_views
+from octflow.stages.register.volumes import register_volumes
+
+__all__ = ["register_slice", "register_volumes"]
 
 Qc = dict[str, float | int | str | None]
 
@@ -35,6 +40,7 @@ def register_slice(
     slice_id: int,
     instrument: Instrument,
     settings: RegisterSettings,
+    threads: int = 1,
 ) -> Outcome:
     """Register the illuminations of a slice and solve for its 3-D fibre axes.
 
@@ -54,6 +60,8 @@ def register_slice(
         Voxel size of the products.
     settings : RegisterSettings
         See there.
+    threads : int
+        Blocks of lines whose axes are solved for at a time; the registration works on one.
 
     Returns
     -------
@@ -67,23 +75,22 @@ def register_slice(
         There is no illumination of the slice, or all tilts are alike.
     """
     records = _in_table_order([read_record(flag) for flag in stitched], illuminations)
-    read = [p for record in records for p in _read_products(record, settings.image)]
-    views = [_view(record, illuminations, settings.image) for record in records]
+    read = [p for record in records for p in _read_products(record, settings)]
+    views = [_view(record, illuminations, settings) for record in records]
     if not views:
         raise EstimateError(f"slice {slice_id}: found no illumination of it, expected at least one")
     usable = _straight_first([view for view in views if view.valid.any()])
     fixed = [*usable, *_straight_first(views)][0]
     target = Target(folder, slice_id, _voxel_size_mm(records, fixed, instrument))
     placed = [_placed(fixed, moving, settings) for moving in usable[1:]]
-    seen = [
-        smoothed_view(v, settings.axis_smoothing_px) for v in [fixed, *(p.view for p in placed)]
-    ]
-    field = _field(seen, settings) if placed else None
+    averaged = _averaged([fixed, *(p.view for p in placed)], settings, threads)
+    seen = averaged.views
+    field = _field(averaged, settings, threads) if placed else None
     outputs = _write(target, overview, seen, placed, field, settings)
     return Outcome(
         inputs=read,
         outputs=outputs,
-        qc={"views": len(usable)} | _qc(seen, placed, field),
+        qc={"views": len(usable)} | _qc(averaged, placed, field),
         gates=[gate for one in placed for gate in one.gates],
         warnings=_warnings(slice_id, illuminations, usable, placed),
     )
@@ -100,26 +107,36 @@ def _straight_first(views: list[View]) -> list[View]:
     return straight + [view for view in views if not any(view is s for s in straight)]
 
 
-def _read_products(record: Record, image: str) -> list[Product]:
-    roles = dict.fromkeys((image, "biref", "ori", "mask"))
-    return [p for role in roles for p in listed(record, role)]
+def _roles(settings: RegisterSettings) -> list[str]:
+    """Return the maps that are read of every illumination."""
+    return list(dict.fromkeys((settings.image, "biref", "ori", *masking_roles(settings.mask))))
 
 
-def _view(record: Record, table: list[Illumination], image: str) -> View:
+def _read_products(record: Record, settings: RegisterSettings) -> list[Product]:
+    return [p for role in _roles(settings) for p in listed(record, role)]
+
+
+def _view(record: Record, table: list[Illumination], settings: RegisterSettings) -> View:
     row = next(row for row in table if row.name == record.unit.illumination)
-    maps = {p.role: read_nifti(checked(p)) for p in _read_products(record, image)}
-    if lost := {image, "biref", "ori", "mask"} - set(maps):
+    maps = {p.role: read_nifti(checked(p)) for p in _read_products(record, settings)}
+    if lost := set(_roles(settings)) - set(maps):
         found = f"{', '.join(sorted(maps)) or 'no map'} of {row.name}"
         raise DataError("stitched maps", found=found, expected=f"also {', '.join(sorted(lost))}")
+    mask = mask_of(
+        settings.mask,
+        maps,
+        settings.mask_threshold_db.get(row.name, row.mask_threshold_db),
+        sigma_px=settings.mask_smoothing_px,
+    )
     finite = np.isfinite(maps["biref"]) & np.isfinite(maps["ori"])
     return View(
         name=row.name,
         tilt_deg=row.tilt_deg,
-        image=np.asarray(maps[image], np.float32),
+        image=compared_map(settings.mask, np.asarray(maps[settings.image], np.float32), mask),
         birefringence=np.asarray(maps["biref"], np.float32),
         # The instrument counts its axes the other way round than the image does.
         axis_deg=wrap_axis(-np.asarray(maps["ori"], np.float32)),
-        valid=finite & (np.asarray(maps["mask"]) > 0),
+        valid=finite & mask,
     )
 
 
@@ -143,9 +160,30 @@ def _placed(fixed: View, moving: View, settings: RegisterSettings) -> Placed:
     return place(fixed, moving, search, dict(settings.gates))
 
 
-def _field(views: list[View], settings: RegisterSettings) -> FibreField:
-    weights = [settings.view_weights.get(view.name, 1.0) for view in views]
-    return fibre_field(views, weights, noise=settings.axis_noise_root_dn or None)
+def _averaged(views: list[View], settings: RegisterSettings, threads: int) -> Averaged:
+    how = Smoothing(
+        kind=settings.axis_smoothing,
+        sigma_px=settings.axis_smoothing_px,
+        radius_px=settings.axis_smoothing_radius_px,
+        goal_deg=settings.axis_goal_deg,
+    )
+    noise = settings.axis_noise_root_dn or None
+    return averaged_views(views, _weights(views, settings), how, noise=noise, threads=threads)
+
+
+def _field(averaged: Averaged, settings: RegisterSettings, threads: int) -> FibreField:
+    return fibre_field(
+        averaged.views,
+        _weights(averaged.views, settings),
+        noise=settings.axis_noise_root_dn or None,
+        share=averaged.share,
+        mode=settings.mode,
+        threads=threads,
+    )
+
+
+def _weights(views: list[View], settings: RegisterSettings) -> list[float]:
+    return [settings.view_weights.get(view.name, 1.0) for view in views]
 
 
 def _write(
@@ -166,8 +204,9 @@ def _write(
     return [*outputs, product(overview, "overview")]
 
 
-def _qc(seen: list[View], placed: list[Placed], field: FibreField | None) -> Qc:
-    qc: Qc = {"fixed": seen[0].name}
+def _qc(averaged: Averaged, placed: list[Placed], field: FibreField | None) -> Qc:
+    fixed, share = averaged.views[0], averaged.share
+    qc: Qc = {"fixed": fixed.name}
     for one in placed:
         name = one.view.name
         qc |= {
@@ -180,9 +219,11 @@ def _qc(seen: list[View], placed: list[Placed], field: FibreField | None) -> Qc:
             f"{name}_recognised_fraction": one.numbers.get("recognised_fraction"),
         }
     if field is not None:
-        qc["valid_fraction"] = float(field.valid.sum() / max(seen[0].valid.sum(), 1))
+        qc["valid_fraction"] = float(field.valid.sum() / max(fixed.valid.sum(), 1))
         qc["noise_root_dn"] = field.noise
         qc["median_uncertainty_deg"] = _median(field.uncertainty_deg, field.valid)
+        if share is not None and field.valid.any():
+            qc["averaged_pixels"] = float(1 / np.median(share[field.valid]))
     return qc
 
 

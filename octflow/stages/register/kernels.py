@@ -38,7 +38,7 @@ class Equations(NamedTuple):
 
 @njit(nogil=True, cache=True)
 def solve_straight_pair(
-    p: Floats, chosen: Mask, pair: Pair, tolerance: float, w: Floats, cost: Floats
+    p: Floats, chosen: Mask, pair: Pair, tolerance: Floats, w: Floats, cost: Floats
 ) -> None:
     """Solve for w in closed form where a pixel is chosen.
 
@@ -50,7 +50,7 @@ def solve_straight_pair(
         Pixels to solve for.
     pair : Pair
         Which views, and their tilt.
-    tolerance : float
+    tolerance : (n,) array
         Signs whose costs differ by less are told apart by |w_z|; 0 trusts the signs.
     w : (3, n) array
         Filled in.
@@ -63,7 +63,7 @@ def solve_straight_pair(
             x_2, y_2 = float(p[pair.second, 0, i]), float(p[pair.second, 1, i])
             same = y * y_2
             # |w_z| is smaller where the projections on x have the same sign (cos g > 0).
-            deciding = x * x_2 if 2 * abs(same) < tolerance else same
+            deciding = x * x_2 if 2 * abs(same) < tolerance[i] else same
             sign = -1.0 if deciding < 0 else 1.0
             residual = y - sign * y_2
             w[0, i] = x
@@ -74,7 +74,7 @@ def solve_straight_pair(
 
 @njit(nogil=True, cache=True)
 def solve_least_squares(
-    p: Floats, chosen: Mask, equations: Equations, tolerance: float, w: Floats, cost: Floats
+    p: Floats, chosen: Mask, equations: Equations, tolerance: Floats, w: Floats, cost: Floats
 ) -> None:
     """Solve for w by least squares over w and the signs where a pixel is chosen.
 
@@ -84,7 +84,7 @@ def solve_least_squares(
         As for `solve_straight_pair`.
     equations : Equations
         Which views, and their least squares.
-    tolerance : float
+    tolerance : (n,) array
         Signs whose costs exceed the least by no more are told apart by |w|.
     """
     n_views = len(equations.views)
@@ -95,7 +95,7 @@ def solve_least_squares(
                 at = equations.views[k]
                 seen[0, k], seen[1, k] = p[at, 0, i], p[at, 1, i]
             _fit_all(seen, equations.signs, equations.design, equations.inverse, every)
-            s = _shortest(every, tolerance)
+            s = _shortest(every, tolerance[i])
             flip = -1.0 if every[s, 0] < 0 else 1.0
             for j in range(3):
                 w[j, i] = flip * every[s, j]

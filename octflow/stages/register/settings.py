@@ -26,11 +26,45 @@ class RegisterBounds(Settings):
     tissue shows little, so that a refusal is left to be set."""
 
 
+class InDepth(Settings):
+    """How volumes of illuminations are brought together, and fibres found in depth."""
+
+    shear: bool = True
+    """Oblique beams move on along x with depth; false for volumes that hide it, as simulated ones
+    do."""
+    window_px: int = Field(60, ge=8, le=500)
+    """Depth samples that the fibres of a voxel are estimated from."""
+    smoothing_px: float = Field(1.0, ge=0, le=20)
+    """Sigma of the Gaussian across A-lines within that window."""
+    largest_dn: float = Field(3e-3, gt=0, lt=0.1)
+    """Birefringence that must not be mistaken for a smaller one: it limits the lag between the
+    samples that are compared."""
+    min_coherence: float = Field(0.9, ge=0, le=1)
+    """Agreement of the samples of a window, 1 without noise, below which a voxel has no fibres."""
+    chunk_px: tuple[int, int, int] = (64, 64, 64)
+    """Voxels (z, y, x) compressed together."""
+    shard_px: tuple[int, int, int] = (256, 256, 256)
+    """Voxels (z, y, x) in one file."""
+
+
+ABOUT_VOLUMES = frozenset({"volumes", "inclination", "in_depth"})
+"""Settings that say nothing of what is made from maps."""
+
+
 class RegisterSettings(Settings):
     """How illuminations of one slice are registered and turned into 3-D fibre axes."""
 
     image: Literal["biref", "aip", "mip", "ret"] = "biref"
     """Map that the registration compares between illuminations."""
+    mask: Literal["tissue", "aip", "mip", "none"] = "tissue"
+    """Pixels that are solved for: the tissue of the mosaic, what is bright in one of its intensity
+    maps, or all that have values. Maps are compared as stage stitch left them; under aip or mip
+    there alone."""
+    mask_threshold_db: dict[str, float] = Field(default_factory=dict)
+    """Intensity from which aip or mip counts as tissue, by name of the illumination; where one is
+    not named, its own mask_threshold_db, which is meant for aip."""
+    mask_smoothing_px: float = Field(5.0, ge=0, le=50)
+    """Sigma of the Gaussian applied to aip or mip before the threshold."""
     smoothing_px: float = Field(2.0, ge=0, le=50)
     """Sigma of the Gaussian applied to both maps before they are compared."""
     bins: int = Field(32, ge=8, le=256)
@@ -41,13 +75,31 @@ class RegisterSettings(Settings):
     """Most steps of the optimiser per level."""
     largest_level_px: int = Field(2_000_000, ge=1024)
     """Pixels of the finest level; larger maps are compared at half, a third, ... resolution."""
+    axis_smoothing: Literal["adaptive", "gaussian", "none"] = "adaptive"
+    """How birefringence and axis are averaged before the 3-D axis is solved for: over neighbours
+    that all illuminations see alike, over all neighbours, or not."""
     axis_smoothing_px: float = Field(1.0, ge=0, le=50)
-    """Sigma of the Gaussian over birefringence and axis before the 3-D axis is solved for."""
+    """Sigma of the Gaussian; a lone illumination is always averaged with it."""
+    axis_smoothing_radius_px: float = Field(10.0, ge=0, le=50)
+    """Radius within which adaptive smoothing looks for like neighbours, at most."""
+    axis_goal_deg: float = Field(1.0, gt=0, le=90)
+    """Error in depth of a typical flat fibre that adaptive smoothing aims at: less noise than that
+    is not averaged, more by larger radii."""
+    mode: Literal["closed", "reference"] = "closed"
+    """Solve for the 3-D axis in closed form, or go on from there to the minimum of the cost of
+    older reconstructions, to compare with their results."""
     axis_noise_root_dn: float = Field(0.0, ge=0, lt=1)
-    """Noise of a view in root of birefringence; 0 takes it from the misfit of the views."""
+    """Noise of a view in root of birefringence: in single pixels, after a Gaussian that of the
+    smoothed maps. 0 takes it from the misfit of the views."""
     view_weights: dict[str, float] = Field(default_factory=dict)
     """Weight of an illumination in the least squares, by name; 1 where it is not named."""
     gates: RegisterBounds = RegisterBounds()
     """Bounds of the quality of a registration, each with a warning and a refusal."""
+    volumes: tuple[Literal["dBI", "R3D", "O3D"], ...] = ()
+    """Volumes of the other illuminations that are brought onto the voxels of the fixed one."""
+    inclination: bool = False
+    """Experimental: inclination, azimuth and birefringence of every voxel, as volumes."""
+    in_depth: InDepth = InDepth()
+    """How both are made."""
     colour_window_dn: tuple[float, float] = (0.0, 1.2e-3)
     """Birefringence shown black and shown at full brightness."""

@@ -61,7 +61,14 @@ def covariance(tilt_deg: Sequence[float], weights: Sequence[float] | None = None
     return np.linalg.pinv(normal)
 
 
-def split(w: Floats, chosen: NDArray[np.bool_], variance: Floats, to: Fibres) -> None:
+def split(
+    w: Floats,
+    chosen: NDArray[np.bool_],
+    variance: Floats,
+    to: Fibres,
+    *,
+    share: Floats | None = None,
+) -> None:
     """Split w into axis and birefringence, and propagate the noise of w to the axis.
 
     To first order an error e of w turns the axis u by |e - u (u e)| / |w|, whose mean square is
@@ -79,10 +86,13 @@ def split(w: Floats, chosen: NDArray[np.bool_], variance: Floats, to: Fibres) ->
         Covariance of w there, in units of birefringence.
     to : Fibres
         Maps (...) to fill there.
+    share : (...) array, optional
+        What the variance of a pixel is multiplied by; 1 where not given.
     """
     flat = (one.reshape(-1) for one in to)
+    left = np.ones(chosen.shape, w.dtype) if share is None else share
     parts = np.array([*variance.diagonal(), variance[0, 2]])
-    _split(w.reshape(3, -1), chosen.reshape(-1), parts, *flat)
+    _split(w.reshape(3, -1), chosen.reshape(-1), parts, left.reshape(-1), *flat)
 
 
 @njit(nogil=True, cache=True)
@@ -90,6 +100,7 @@ def _split(
     w: Floats,
     chosen: NDArray[np.bool_],
     variance: Floats,
+    share: Floats,
     birefringence: Floats,
     axis_deg: Floats,
     inclination_deg: Floats,
@@ -103,7 +114,8 @@ def _split(
         length = np.sqrt(dn)
         x, y, z = x / length, y / length, z / length
         across = variance[0] + variance[1] + variance[2] - _along(variance, x, y, z)
-        upwards = _along(variance, *_towards_pole(x, y, z))
+        across = share[i] * across
+        upwards = share[i] * _along(variance, *_towards_pole(x, y, z))
         w[0, i], w[1, i], w[2, i] = x, y, z
         birefringence[i] = dn
         axis_deg[i] = min(np.rad2deg(np.sqrt(max(across, 0) / dn)), AXIS_OF_NOTHING_DEG)

@@ -63,7 +63,7 @@ def solve_views(
         np.ascontiguousarray(projections).reshape(n_views, 2, -1),
         np.ones(cost.size, bool),
         equations_of(range(n_views), tilt_deg, np.ones(n_views) if weights is None else weights),
-        SIGN_COST * noise**2,
+        np.full(cost.size, SIGN_COST * noise**2),
         w.reshape(3, -1),
         cost.reshape(-1),
     )
@@ -112,6 +112,7 @@ def solve_field(
     *,
     weights: Sequence[float] | None = None,
     noise: float | None = None,
+    share: Floats | None = None,
 ) -> tuple[Floats, Floats, float]:
     """Solve for w wherever at least two sufficiently different views are valid.
 
@@ -126,7 +127,10 @@ def solve_field(
     weights : (V,) floats, optional
         Weights of the views.
     noise : float, optional
-        Standard deviation of the components of p; estimated from the misfit where not given.
+        Standard deviation of the components of p of a pixel that is not averaged; estimated from
+        the misfit where not given.
+    share : (Y, X) array, optional
+        Part of its variance that is left where pixels were averaged; 1 where not given.
 
     Returns
     -------
@@ -135,22 +139,38 @@ def solve_field(
     cost : (Y, X) array
         Sum of squared residuals per degree of freedom; 0 where not determined.
     noise : float
-        Standard deviation of p: the given one, or from the misfit where the most views are valid.
+        The given one, or from the misfit where the most views are valid.
     """
     check_tilts(tilt_deg)
     w = np.zeros((3, *valid.shape[1:]), projections.dtype)
     cost = np.zeros(valid.shape[1:], projections.dtype)
+    left = np.ones(cost.shape, cost.dtype) if share is None else share
     for chosen in choices(tilt_deg):
         here = seen_by(valid, chosen)
         if not here.any():
             continue
+        system = _system(chosen, tilt_deg, weights)
         if noise is None:
-            _solve(projections, here, _system(chosen, tilt_deg, weights), 0.0, (w, cost))
-            noise = noise_of(cost[here], len(chosen))
-        limit = SIGN_COST * noise**2
-        _solve(projections, here, _system(chosen, tilt_deg, weights), limit, (w, cost))
+            misfit = misfit_of(projections, here, chosen, tilt_deg, weights=weights)
+            noise = noise_of(misfit[here] / left[here], len(chosen))
+        _solve(projections, here, system, SIGN_COST * noise**2 * left, (w, cost))
         np.divide(cost, 2 * len(chosen) - 3, out=cost, where=here)
     return w, cost, noise or 0.0
+
+
+def misfit_of(
+    projections: Floats,
+    here: NDArray[np.bool_],
+    chosen: Sequence[int],
+    tilt_deg: Sequence[float],
+    *,
+    weights: Sequence[float] | None = None,
+) -> Floats:
+    """Return the least sum (Y, X) of squared residuals of the chosen views, 0 elsewhere."""
+    w = np.zeros((3, *here.shape), projections.dtype)
+    cost, exact = np.zeros(here.shape, projections.dtype), np.zeros(here.shape, projections.dtype)
+    _solve(projections, here, _system(chosen, tilt_deg, weights), exact, (w, cost))
+    return cost
 
 
 def choices(tilt_deg: Sequence[float]) -> list[tuple[int, ...]]:
@@ -189,13 +209,14 @@ def _solve(
     projections: Floats,
     here: NDArray[np.bool_],
     system: Pair | Equations,
-    tolerance: float,
+    tolerance: Floats,
     to: tuple[Floats, Floats],
 ) -> None:
     """Fill w and cost in where some views see tissue."""
     p = np.ascontiguousarray(projections).reshape(len(projections), 2, -1)
     w, cost = to[0].reshape(3, -1), to[1].reshape(-1)
+    limit = np.ascontiguousarray(tolerance).reshape(-1)
     if isinstance(system, Pair):
-        solve_straight_pair(p, here.reshape(-1), system, tolerance, w, cost)
+        solve_straight_pair(p, here.reshape(-1), system, limit, w, cost)
     else:
-        solve_least_squares(p, here.reshape(-1), system, tolerance, w, cost)
+        solve_least_squares(p, here.reshape(-1), system, limit, w, cost)

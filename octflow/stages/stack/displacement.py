@@ -35,6 +35,16 @@ class Displacement:
         x, y = (float(by) * _OVERSHOOT for by in np.abs(self.by_px).max(axis=(1, 2)))
         return x, y
 
+    @property
+    def longest_px(self) -> float:
+        """Length of the longest displacement of a node."""
+        return float(np.hypot(*self.by_px).max())
+
+    @property
+    def rms_px(self) -> float:
+        """Root mean square length over the nodes."""
+        return float(np.sqrt(np.mean(np.sum(self.by_px**2, axis=0))))
+
     def at(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Return the displacement along x and along y at points (x, y), all of one shape."""
         lines = np.einsum("...n,cnm->c...m", self._weights(y, 1), self.by_px)
@@ -71,6 +81,17 @@ class Displacement:
                 weights, node, np.take_along_axis(weights, node, axis=-1) + share, axis=-1
             )
         return weights
+
+
+def bounded(by_px: Floats, max_px: float) -> Floats:
+    """Shorten displacements (2, ...) that are longer than a bound; their direction stays.
+
+    Examples
+    --------
+    >>> bounded(np.array([[3.0, 0.25], [4.0, 0.0]]), 2.5).tolist()
+    [[1.5, 0.25], [2.0, 0.0]]
+    """
+    return by_px * np.minimum(1, max_px / np.maximum(np.hypot(*by_px), 1e-9))
 
 
 _OVERSHOOT = 1.5625

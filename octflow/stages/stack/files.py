@@ -9,24 +9,24 @@ import numpy as np
 from octflow.core.errors import DataError
 from octflow.core.instrument import Instrument
 from octflow.core.record import Gate, Outcome, Product
+from octflow.stages.stack.chain import chained
 from octflow.stages.stack.frame import Stack
 from octflow.stages.stack.maps import AXES, write_axis_stack, write_map_stack
-from octflow.stages.stack.motion import Motion
 from octflow.stages.stack.orientation import to_reference
 from octflow.stages.stack.overview import write_overview
-from octflow.stages.stack.place import Place, canvas_of
+from octflow.stages.stack.place import canvas_of
+from octflow.stages.stack.placing import found_step
 from octflow.stages.stack.products import write_placement
-from octflow.stages.stack.settings import COMPARED, StackSettings
+from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stack.slabs import Layout
 from octflow.stages.stack.slices import (
     Records,
     products_of,
-    read_map,
     read_map_shape,
     records_by_slice,
 )
 from octflow.stages.stack.step_files import read_steps, write_step
-from octflow.stages.stack.steps import Step, accumulated, completed, find_step, step_numbers
+from octflow.stages.stack.steps import Step, completed, step_numbers
 from octflow.stages.stack.volumes import write_volume_stack
 
 
@@ -66,7 +66,7 @@ def place_slice(
     if slice_id not in images or not before:
         lacking = f"slice {slice_id}: no {settings.image} of it, or of any before: not placed"
         return Outcome(warnings=[lacking])
-    step = _step(images, before, slice_id, settings)
+    step = found_step(images, before, slice_id, settings)
     compared = [i for i in images if i >= step.previous or not step.trusted]
     return Outcome(
         inputs=[images[i] for i in compared],
@@ -165,7 +165,7 @@ def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
         outputs=outputs,
         qc=_qc(stack, steps),
         gates=_gates(steps, settings),
-        warnings=_gaps(stack, settings) + _warnings(stack, steps, wanted | joined),
+        warnings=_gaps(stack, settings) + _warnings(stack, steps, wanted | joined, settings),
     )
 
 
@@ -174,28 +174,6 @@ def _chosen(images: dict[int, Product], settings: StackSettings) -> dict[int, Pr
     if settings.slices == "all":
         return images
     return {slice_id: one for slice_id, one in images.items() if slice_id in settings.slices}
-
-
-def _step(
-    images: dict[int, Product], before: list[int], slice_id: int, settings: StackSettings
-) -> Step:
-    """Compare a slice with those before, the nearest first, until one agrees."""
-    if not settings.align:
-        return Step(before[-1], slice_id, Motion(), None, trusted=True)
-    current, doubted = (slice_id, read_map(images[slice_id])), []
-    for previous in before[: -1 - COMPARED : -1]:
-        step = find_step(
-            (previous, read_map(images[previous])),
-            current,
-            search_px=settings.search_px,
-            band_px=settings.band_px,
-            min_correlation=settings.min_correlation,
-            max_rotation_deg=settings.max_rotation_deg if settings.rotate else 0.0,
-        )
-        if step.trusted:
-            return step
-        doubted.append(step)
-    return doubted[0]
 
 
 def _steps(images: dict[int, Product], placed: list[Path], settings: StackSettings) -> list[Step]:
@@ -214,17 +192,16 @@ def _stack(
     settings: StackSettings,
 ) -> Stack:
     shapes = {slice_id: read_map_shape(image) for slice_id, image in images.items()}
-    n_y, n_x = shapes[min(images)]
-    motions = accumulated(
-        min(images),
+    places = chained(
+        shapes,
         steps,
-        centre_px=((n_x - 1) / 2, (n_y - 1) / 2),
         rounded=settings.placement == "rounded",
+        fade=settings.deform_fade,
+        max_px=settings.deform_max_px,
     )
     x_mm, y_mm, z_mm = instrument.voxel_size_mm
     size = (x_mm, y_mm, slice_thickness_um / 1000)
     middle_mm = (size[2] - z_mm) / 2
-    places = {slice_id: Place(motion) for slice_id, motion in motions.items()}
     canvas = canvas_of(shapes, places).widened(settings.canvas_step_px)
     stack = Stack(folder, canvas, places, size, first_plane_mm=middle_mm)
     return replace(stack, to_reference=to_reference(stack.affine, stack.shape, settings))
@@ -259,11 +236,25 @@ def _qc(stack: Stack, steps: list[Step]) -> dict[str, float | int | str | None]:
         "largest_step_px": max(shifts, default=0.0),
         "largest_step_deg": max((abs(motion.angle_deg) for motion in motions), default=0.0),
         "least_correlation": float(min(known)) if known else None,
+        "largest_displacement_px": max(
+            (p.displacement.longest_px for p in stack.places.values() if p.displacement),
+            default=0.0,
+        ),
     }
 
 
 def _gates(steps: list[Step], settings: StackSettings) -> list[Gate]:
-    return [
+    bends = [
+        Gate(
+            name=f"slice_{step.slice_id:03d}_displacement",
+            verdict="warn" if _stretched(step, settings) else "pass",
+            value=step.displacement.longest_px,
+            bound=settings.deform_max_px,
+        )
+        for step in steps
+        if step.displacement
+    ]
+    return bends + [
         Gate(
             name=f"slice_{step.slice_id:03d}_correlation",
             verdict="pass" if step.trusted else "warn",
@@ -275,6 +266,12 @@ def _gates(steps: list[Step], settings: StackSettings) -> list[Gate]:
     ]
 
 
+def _stretched(step: Step, settings: StackSettings) -> bool:
+    """Say whether a displacement is as long as it may be; what is written of it is rounded."""
+    longest_px = 0.0 if step.displacement is None else step.displacement.longest_px
+    return longest_px > 0.999 * settings.deform_max_px
+
+
 def _gaps(stack: Stack, settings: StackSettings) -> list[str]:
     """Name the slices that are lacking; those that nobody asked for are no reason to warn."""
     asked = stack.slices if settings.slices == "all" else sorted(settings.slices)
@@ -282,7 +279,10 @@ def _gaps(stack: Stack, settings: StackSettings) -> list[str]:
 
 
 def _warnings(
-    stack: Stack, steps: list[Step], products: dict[str, dict[int, Product]]
+    stack: Stack,
+    steps: list[Step],
+    products: dict[str, dict[int, Product]],
+    settings: StackSettings,
 ) -> list[str]:
     unsure = [
         f"slice {step.slice_id}: motion against slice {step.previous} not believed, none taken"
@@ -295,4 +295,9 @@ def _warnings(
         for i in stack.places
         if i not in found
     ]
-    return unsure + holes
+    torn = [
+        f"slice {step.slice_id}: bent as far as deform_max_px allows, more would be needed"
+        for step in steps
+        if _stretched(step, settings)
+    ]
+    return unsure + torn + holes

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from octflow.core.record import Product
 from octflow.io.atomic import replacing
 from octflow.io.records import product
 from octflow.stages.stack.frame import Stack
-from octflow.stages.stack.step_files import plain_step
+from octflow.stages.stack.step_files import plain_place, plain_step
 from octflow.stages.stack.steps import Step
 
 
@@ -23,7 +22,9 @@ def write_placement(stack: Stack, steps: Sequence[Step], *, voxel_z_mm: float) -
         "affine_of_maps": stack.affine.tolist(),
         "affine_of_volumes": stack.affine_of_volumes(voxel_z_mm).tolist(),
         "in_the_space_of_a_reference": stack.to_reference is not None,
-        "slices": {str(i): asdict(stack.places[i].motion) for i in sorted(stack.places)},
+        "displacements": "added to p before, where a slice has one: along x and along y at nodes, "
+        "the first at first_px; between them by cubic convolution (Keys 1981)",
+        "slices": {str(i): plain_place(stack.places[i]) for i in sorted(stack.places)},
         "missing": [i for i in stack.slices if i not in stack.places],
         "steps": [plain_step(step) for step in steps],
     }

@@ -36,6 +36,14 @@ class StackSettings(Settings):
     """Gaussian sigmas between which structure is compared: speckle goes, outlines stay."""
     min_correlation: float = Field(0.3, ge=-1, le=1)
     """Correlation below which a motion is not believed; the slice then follows the one before."""
+    deform: bool = False
+    """Whether a slice is bent gently, too, to fit the one before."""
+    deform_spacing_px: int = Field(40, ge=16, le=1000)
+    """Distance of the nodes between which slices are bent: smoother with larger ones."""
+    deform_max_px: float = Field(10.0, gt=0, le=100)
+    """Longest displacement."""
+    deform_fade: float = Field(0.8, ge=0, le=1)
+    """Share of what it takes to fit the one before: 1 straightens every oblique course."""
     top_px: int = Field(30, ge=0)
     """Depth in a stitched volume at which its slab begins: medium shows above deeper surfaces."""
     skirt_px: int = Field(20, ge=0)

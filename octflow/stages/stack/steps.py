@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from octflow.stages.stack.displacement import Displacement
 from octflow.stages.stack.motion import Motion
 from octflow.stages.stack.search import find_motion
 
@@ -27,6 +28,8 @@ class Step:
     """Correlation of both then; None where nothing could be compared."""
     trusted: bool
     """Whether the motion was believed; if not, there is none."""
+    displacement: Displacement | None = None
+    """What comes before the motion: p in the previous slice lies at motion(p + displacement(p))."""
 
 
 def find_step(
@@ -95,11 +98,14 @@ def completed(slices: Sequence[int], steps: Sequence[Step], *, trusted: bool) ->
 
 def step_numbers(step: Step) -> dict[str, float | int | str | None]:
     """Return the quality numbers of a step."""
+    bent = step.displacement
     return {
         "compared_with_slice": step.previous,
         "shift_px": float(np.hypot(*step.motion.shift_px)),
         "angle_deg": step.motion.angle_deg,
         "correlation": step.correlation,
+        "displacement_largest_px": None if bent is None else bent.longest_px,
+        "displacement_rms_px": None if bent is None else bent.rms_px,
     }
 
 

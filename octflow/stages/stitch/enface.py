@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from octflow.core.mosaic import Grid, Layout
 from octflow.core.names import AXIAL
 from octflow.core.record import Product
+from octflow.core.tissue import tissue_mask
 from octflow.io.picture import Panel, panel_of
 from octflow.io.tiles import TileMaps, damage_warnings
 from octflow.stages.stitch import report
 from octflow.stages.stitch.blend import Blended, Map, blend_halves
-from octflow.stages.stitch.mask import tissue_mask
 from octflow.stages.stitch.products import Shelf
 from octflow.stages.stitch.seams import Seam, find_seams
 

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from octflow.core.errors import DataError
 from octflow.io.records import product
+from octflow.stages.stack.displacement import Displacement
 from octflow.stages.stack.files import place_slice
 from octflow.stages.stack.motion import Motion
 from octflow.stages.stack.settings import StackSettings
@@ -14,6 +16,15 @@ from flags import write_flag
 def test_a_step_is_read_as_it_was_written(tmp_path):
     step = Step(2, 5, Motion((0.1, -3.25), 1 / 3, (70.5, 40.0)), 0.875, trusted=True)
     assert read_steps([write_step(tmp_path / "slice_005.json", step)]) == [step]
+
+
+def test_a_displacement_is_kept_to_a_ten_thousandth_of_a_pixel(tmp_path):
+    nodes = np.random.default_rng(0).normal(size=(2, 3, 4))
+    bent = Displacement(nodes, (-8.0, 16.0), 8.0)
+    step = Step(2, 5, Motion(), 0.875, trusted=True, displacement=bent)
+    (found,) = read_steps([write_step(tmp_path / "slice_005.json", step)])
+    assert (found.displacement.first_px, found.displacement.spacing_px) == ((-8.0, 16.0), 8.0)
+    np.testing.assert_allclose(found.displacement.by_px, nodes, atol=5.1e-5)
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"motion": 3}'])

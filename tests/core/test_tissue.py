@@ -1,6 +1,6 @@
 import numpy as np
 
-from octflow.stages.stitch.mask import tissue_mask
+from octflow.core.tissue import tissue_mask
 
 
 def disc(shape, centre, radius):

@@ -6,25 +6,25 @@ from scipy import ndimage
 
 
 def tissue_mask(
-    aip_db: NDArray[np.float32],
+    intensity_db: NDArray[np.float32],
     threshold_db: float,
     *,
     sigma_px: float = 1.0,
     missing: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
-    """Find the tissue in a stitched intensity map.
+    """Find the tissue in a map of intensities.
 
     Parameters
     ----------
-    aip_db : (Y, X) array
-        Average intensity, NaN where there is no tile.
+    intensity_db : (Y, X) array
+        Intensity, NaN where there is none.
     threshold_db : float
         Intensity above which a pixel belongs to tissue.
     sigma_px : float
         Gaussian smoothing beforehand, over the pixels that have a value.
     missing : (Y, X) bool array, optional
-        Pixels of tiles that are not there. They connect what lies on both sides: a missing column
-        may run through the tissue.
+        Pixels of which nothing is known. They connect what lies on both sides: a missing column of
+        tiles may run through the tissue.
 
     Returns
     -------
@@ -38,15 +38,15 @@ def tissue_mask(
     >>> tissue_mask(aip, 60, sigma_px=0.1).sum().item()
     25
     """
-    covered = np.isfinite(aip_db)
+    covered = np.isfinite(intensity_db)
     # Zeros where nothing is known weigh in on neither side: no division by what is covered.
-    above_db = np.subtract(aip_db, threshold_db, dtype=np.float32)
+    above_db = np.subtract(intensity_db, threshold_db, dtype=np.float32)
     np.copyto(above_db, 0, where=~covered)
     ndimage.gaussian_filter(above_db, sigma_px, output=above_db)
     above = covered & (above_db > 0)
     del above_db
     if not above.any():
-        return np.zeros(aip_db.shape, np.uint8)
+        return np.zeros(intensity_db.shape, np.uint8)
     return (_filled(_largest(above, missing)) & covered).astype(np.uint8)
 
 
