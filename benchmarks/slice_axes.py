@@ -44,13 +44,13 @@ KINDS = ("adaptive", "gaussian", "none")
 GOAL_DB, GOAL_MEDIAN_DEG, GOAL_P95_DEG = 20.0, 3.0, 10.0
 
 
-def simulate(shape: tuple[int, int], snr_db: float, seed: int) -> FibreMaps:
+def simulate(shape: tuple[int, int], snr_db: float, seed: int, bundle_px: float) -> FibreMaps:
     """Return a slice with the affine of all rows."""
     centre_px = shape[1] / 2, shape[0] / 2
     way = affine_of(
         -15, rotation_deg=2, shear=0.03, scale=1.03, shift_px=(30, 30), centre_px=centre_px
     )
-    return fibre_maps(shape, way, tilt_deg=-15, snr_db=snr_db, seed=seed)
+    return fibre_maps(shape, way, tilt_deg=-15, snr_db=snr_db, seed=seed, bundle_px=bundle_px)
 
 
 def write_flag(folder: Path, name: str, mosaic: int, maps: FibreMaps) -> Path:
@@ -106,7 +106,7 @@ def show_memory() -> None:
         peaks, pixels = [], []
         for shape in ((700, 1000), (1400, 2000)):
             with tempfile.TemporaryDirectory() as folder:
-                maps = simulate(shape, GOAL_DB, 1)
+                maps = simulate(shape, GOAL_DB, 1, 30)
                 write_slice(Path(folder), maps)
                 pixels.append(maps.fixed.tissue.size + maps.moving.tissue.size)
                 peaks.append(peak_mb(Path(folder), threads))
@@ -151,6 +151,7 @@ def main() -> None:
     )
     parser.add_argument("--size", type=int, nargs=2, default=(400, 600), metavar=("Y", "X"))
     parser.add_argument("--snr", type=float, nargs="+", default=(20.0, 30.0), help="dB")
+    parser.add_argument("--bundle", type=float, default=30, help="width of bundles in pixels")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--smoothing", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--memory", action="store_true", help="peak of a job instead")
@@ -170,7 +171,7 @@ def show_errors(asked: argparse.Namespace) -> bool:
     missed = False
     for snr_db in asked.snr:
         for seed in range(1, asked.seeds + 1):
-            maps = simulate(tuple(asked.size), snr_db, seed)
+            maps = simulate(tuple(asked.size), snr_db, seed, asked.bundle)
             for kind in asked.smoothing:
                 with tempfile.TemporaryDirectory() as folder:
                     write_slice(Path(folder), maps)

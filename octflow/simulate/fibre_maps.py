@@ -21,10 +21,11 @@ from octflow.simulate.slice_maps import STEP_PX, Matrix, outline, smooth_noise
 
 Floats = NDArray[np.float32]
 
-_BUNDLE_PX, _COURSE_PX = 30.0, 120.0
-"""Lengths over which bundles bend and over which directions change."""
+_COURSE_PX = 120.0
+"""Length over which directions change."""
 _BAND = 0.5
-"""Half the span of smooth noise that is a bundle, in its standard deviations."""
+"""Half the span of smooth noise that is a bundle, in its standard deviations: with this one,
+bundles are about as wide as the noise is smooth."""
 VOXEL_MM = (0.01, 0.01, 0.0025)
 """Of the files."""
 _DN = (5e-4, 1e-3, 1.5e-3)
@@ -105,7 +106,13 @@ def write_measured(folder: Path, name: str, measured: Measured) -> list[Product]
 
 
 def fibre_maps(
-    shape: tuple[int, int], matrix: Matrix, *, tilt_deg: float, snr_db: float, seed: int
+    shape: tuple[int, int],
+    matrix: Matrix,
+    *,
+    tilt_deg: float,
+    snr_db: float,
+    seed: int,
+    bundle_px: float = 30.0,
 ) -> FibreMaps:
     """Simulate a slice with bundles of fibres under a straight and a tilted view.
 
@@ -124,6 +131,8 @@ def fibre_maps(
         Mean birefringence of the tissue relative to the variance of a component of p.
     seed : int
         Of slice and noise.
+    bundle_px : float
+        Typical width of a bundle.
 
     Examples
     --------
@@ -132,7 +141,7 @@ def fibre_maps(
     ((3, 90, 120), (90, 120))
     """
     rng = np.random.default_rng(seed)
-    slice_ = _Slice(shape, rng)
+    slice_ = _Slice(shape, bundle_px, rng)
     whole = np.vstack([matrix, [0, 0, 1]])
     corners = matrix @ np.array([[0, shape[1], 0, shape[1]], [0, 0, *[shape[0]] * 2], [1] * 4])
     n_x, n_y = (int(np.ceil(c)) for c in corners.max(axis=1))
@@ -147,10 +156,10 @@ def fibre_maps(
 class _Slice:
     """A slice as a function of position."""
 
-    def __init__(self, shape: tuple[int, int], rng: np.random.Generator) -> None:
+    def __init__(self, shape: tuple[int, int], bundle_px: float, rng: np.random.Generator) -> None:
         nodes = tuple(n // STEP_PX + 8 for n in shape)
         courses = [smooth_noise(nodes, _COURSE_PX, rng) for _ in range(3 * len(_DN))]
-        bundles = [smooth_noise(nodes, _BUNDLE_PX, rng) for _ in _DN[1:]]
+        bundles = [smooth_noise(nodes, bundle_px, rng) for _ in _DN[1:]]
         self._outline = outline(nodes, rng)
         self._splines = [spline_filter(one, output=np.float32) for one in (*courses, *bundles)]
 

@@ -128,6 +128,15 @@ def test_the_noise_of_single_pixels_is_found(found):
     assert 100 < outcome.qc["averaged_pixels"] < 250
 
 
+def test_narrow_bundles_are_not_mixed_with_what_is_beside_them(tmp_path):
+    maps = fibre_maps(SHAPE, WAY, tilt_deg=-15, snr_db=20, seed=5, bundle_px=12)
+    outcome = registered(tmp_path, maps)
+    products = {p.role: read_nifti(Path(p.path)) for p in outcome.outputs if ".nii" in p.path}
+    errors = maps.errors_deg(products["axis3d"].reshape(3, *SHAPE))[products["valid"] > 0]
+    assert np.median(errors) <= 3
+    assert np.percentile(errors, 95) <= 10
+
+
 def test_two_threads_write_the_same_bytes_as_one(tmp_path):
     maps = fibre_maps((200, 260), np.eye(2, 3), tilt_deg=-15, snr_db=20, seed=4)
     written = []

@@ -22,6 +22,7 @@ from octflow.stages.stack.motion import Motion
 from octflow.stages.stack.settings import StackSettings
 
 from flags import write_flag
+from placing import write_placed
 
 SIZE = (240, 270)
 CENTRE = ((SIZE[1] - 1) / 2, (SIZE[0] - 1) / 2)
@@ -80,10 +81,12 @@ def slices(phantom, tmp_path_factory):
 def stacked(slices, folder, **changes):
     """The stacked volume (Z, Y, X) and the frame position of its first pixel."""
     stitched, volumes = (list(flags) for flags in zip(*slices, strict=True))
+    settings = SETTINGS.model_copy(update=changes)
     outcome = stack_slices(
         stitched=stitched, volumes=volumes, registered=[], overview=folder / "sheet.jpg",
+        placed=write_placed(dict(zip(TRUTH, stitched, strict=True)), folder, settings),
         folder=folder, reference="normal", slice_thickness_um=200, instrument=Instrument(),
-        settings=SETTINGS.model_copy(update=changes), threads=1,
+        settings=settings, threads=1,
     )  # fmt: skip
     paths = {p.role: Path(p.path) for p in outcome.outputs}
     origin = json.loads(paths["placement"].read_text())["origin_px"]
