@@ -64,7 +64,7 @@ rule stack_slices:
     threads: 1
     resources:
         stitch_pool=1,
-        mem_mb=8000,
+        mem_mb=session.stack_mb,
         runtime=240,
     params:
         folder="stacked",

@@ -67,9 +67,19 @@ def complete(part: Path, path: Path) -> None:
     # What a link points to is not ours: it is not opened, least of all for writing.
     if part.is_file() and not part.is_symlink():
         _sync(part)
-    elif part.is_dir() and path.is_dir():
-        remove(path)
+    if part.is_dir() and path.is_dir():
+        _replace_folder(part, path)
+    else:
+        part.replace(path)
+
+
+def _replace_folder(part: Path, path: Path) -> None:
+    """Set the former one aside first: it takes long to remove, and half of it must have no name."""
+    aside = path.with_name(f".part-0-{path.name}")
+    remove(aside)
+    path.replace(aside)
     part.replace(path)
+    remove(aside)
 
 
 def name_file(error: BaseException, path: Path) -> None:

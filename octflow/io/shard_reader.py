@@ -151,8 +151,13 @@ def open_volume(path: Path, kept: Kept) -> Source:
     DataError
         The folder holds no such level.
     """
-    array = read_volume(path)
-    return ShardedVolume(path / "0", kept) if _is_ours(path / "0" / "zarr.json") else array
+    return open_level(path, 0, kept)
+
+
+def open_level(path: Path, level: int, kept: Kept) -> Source:
+    """Open any level of a volume likewise."""
+    folder = path / str(level)
+    return ShardedVolume(folder, kept) if _is_ours(folder) else read_volume(path, level)
 
 
 def read_into(source: Source, where: Where, block: Volume) -> None:
@@ -163,10 +168,10 @@ def read_into(source: Source, where: Where, block: Volume) -> None:
         block[:] = source[where]
 
 
-def _is_ours(metadata: Path) -> bool:
-    if not metadata.is_file():
+def _is_ours(folder: Path) -> bool:
+    if not (folder / "zarr.json").is_file():
         return False
-    content = json.loads(metadata.read_bytes())
+    content = json.loads((folder / "zarr.json").read_bytes())
     first = content["codecs"][0]
     inner = [codec["name"] for codec in first.get("configuration", {}).get("codecs", [])]
     sharded = first["name"] == "sharding_indexed" and inner == ["bytes", "blosc"]

@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from octflow.core.errors import DataError
@@ -26,6 +25,7 @@ from octflow.io.atomic import replacing
 from octflow.io.behind import Behind
 from octflow.io.digest import content_id
 from octflow.io.omezarr import Plan, as_shape, begin, cells, is_begun
+from octflow.io.shard_reader import Kept, Source, open_level
 from octflow.io.shards import Shape, write_chunks, write_shard
 from octflow.io.volume_reuse import Band, MadeFrom, bands_of, link_bands, write_bands
 
@@ -133,7 +133,7 @@ class _Pyramid:
 
     folder: Path
     plan: Plan
-    levels: list[zarr.Array]
+    levels: list[Source]
     block_of: BlockOf
     pool: ThreadPoolExecutor
     behind: Behind
@@ -155,7 +155,7 @@ class _Pyramid:
         """Write one shard with everything below it, unless it is there, and return it."""
         where = _region(index, self.plan.shard_of(level), self.plan.shapes[level])
         if Band(level, index[0]) in self.kept or self._finished(level, index).is_file():
-            return np.asarray(self.levels[level][where])
+            return np.asarray(self.levels[level][where], np.float32)
         block = self.block_of(*where) if level == 0 else self._assembled(level, where)
         self._write(level, index, block)
         return block
@@ -207,7 +207,7 @@ def _open_pyramid(folder: Path, plan: Plan, block_of: BlockOf, threads: int) -> 
     with Behind() as behind, ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         if not is_begun(folder, plan):
             begin(folder, plan)
-        levels = [zarr.open_array(folder / str(i), mode="r") for i in range(len(plan.shapes))]
+        levels = [open_level(folder, i, Kept(1)) for i in range(len(plan.shapes))]
         yield _Pyramid(folder, plan, levels, block_of, pool, behind)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from octflow.core.experiment import Illumination
 from octflow.stages.register.settings import InDepth
+from octflow.stages.stack.settings import StackSettings
 from octflow.stages.volume.settings import VolumeSettings
 
 Places = Iterable[tuple[int, int]]
@@ -27,6 +28,10 @@ _REGISTER_LINES_KB = 20
 """Lines of a block of all views, and those around it, for every pixel along them."""
 _SHARDS_PER_THREAD = 8
 """The shard, and the samples of the tiles that it is made from, which are mapped."""
+_STACKED_BYTES = 50
+"""Axes of a slice, read, as an array, and compressed: for every pixel."""
+_STACKED_SHARDS_PER_THREAD = 6
+"""The shard, chunks of the slices that are kept for it, and what is moved at a time."""
 _SHARDS_OF_LEVELS = 6
 """One shard of every coarser level, and what waits for the disk."""
 
@@ -55,6 +60,22 @@ def stitch_mb(row: Illumination, places: Places) -> int:
 def place_mb(row: Illumination, places: Places) -> int:
     """Return the memory of a job that compares the maps of two mosaics."""
     return _PROGRAM_MB + round(math.prod(_size_px(row, places)) * _COMPARED_BYTES / 1e6)
+
+
+def stack_mb(settings: StackSettings, mosaics: Mosaics, threads: int) -> int:
+    """Return the memory of a job that stacks slices, whatever their number.
+
+    One slice of the maps is held at a time, and then a few shards of the volume per thread.
+
+    Examples
+    --------
+    >>> [stack_mb(StackSettings(), [], threads) for threads in (1, 2)]
+    [1206, 1608]
+    """
+    n_px = max((math.prod(_size_px(row, places)) for row, places in mosaics), default=0)
+    shards = threads * _STACKED_SHARDS_PER_THREAD + _SHARDS_OF_LEVELS
+    volume_mb = shards * math.prod(settings.shard_px) * 4 / 1e6 if settings.volumes else 0
+    return _PROGRAM_MB + math.ceil(max(n_px * _STACKED_BYTES / 1e6, volume_mb))
 
 
 def register_mb(mosaics: Mosaics, threads: int) -> int:

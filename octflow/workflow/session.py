@@ -241,6 +241,13 @@ class Session:
         """Return the memory of a job that fuses volumes, the same for all."""
         return memory.volume_mb(self.config.volume, threads)
 
+    def stack_mb(self, wildcards: Wildcards, threads: int) -> int:
+        """Return the memory of the job that stacks the slices."""
+        mosaics = [int(mosaic) for mosaic in self.reference_mosaics]
+        experiment = self.config.experiment
+        sizes = [(experiment.illumination_of(m), experiment.grid_of(m).values()) for m in mosaics]
+        return memory.stack_mb(self.config.stack, sizes, threads)
+
     def register_volumes_mb(self, wildcards: Wildcards, threads: int) -> int:
         """Return the memory of a job that registers volumes, the same for all."""
         depth_px = self.config.volume.depth_px

@@ -35,6 +35,20 @@ def test_a_folder_is_replaced_whole(tmp_path):
     assert [p.name for p in path.iterdir()] == ["two"]
 
 
+def test_a_former_folder_that_a_killed_writer_set_aside_is_removed(tmp_path):
+    aside = tmp_path / ".part-0-store"
+    aside.mkdir()
+    (aside / "old").touch()
+    for content in ("one", "two"):
+        with replacing(tmp_path / "store") as part:
+            part.mkdir()
+            (part / content).touch()
+    assert [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")] == [
+        "store",
+        "store/two",
+    ]
+
+
 def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
     path = tmp_path / "strange [name] *.txt"
     left = tmp_path / f".part-99999999-{path.name}"

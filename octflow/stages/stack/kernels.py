@@ -13,6 +13,7 @@ from octflow.core.circle import doubled_vector, half_angle_deg
 
 Volume = NDArray[np.float32]
 Map = NDArray[np.float32]
+Line = NDArray[np.float32]
 Places = NDArray[np.int32]
 
 _NAN = np.float32(np.nan)
@@ -41,16 +42,23 @@ def interpolate(source: Volume, first: Places, parts: Volume, support: float, ou
     lines = source.reshape(source.shape[0], -1)
     below = np.uintp(source.shape[2])
     for z in range(np.uintp(out.shape[0])):
+        plane = lines[z]
         for y in range(np.uintp(out.shape[1])):
-            start = np.uintp(0)
+            gaps, start = np.int32(0), np.uintp(0)
             while start < np.uintp(out.shape[2]):
                 stop = np.uintp(ends[y, start])
-                upper = lines[z, np.uintp(first[y, start]) :]
-                part_y, part_x = parts[0, y, start:stop], parts[1, y, start:stop]
-                target = out[z, y, start:stop]
-                if _run(upper, below, part_y, part_x, target):
-                    _mend(upper, below, part_y, part_x, np.float32(support), target)
+                by = np.uintp(first[y, start]) - start
+                for x in range(start, stop):
+                    upper, lower = by + x, by + below + x
+                    part = parts[np.uintp(1), y, x]
+                    above = plane[upper] + part * (plane[upper + np.uintp(1)] - plane[upper])
+                    beneath = plane[lower] + part * (plane[lower + np.uintp(1)] - plane[lower])
+                    value = above + parts[np.uintp(0), y, x] * (beneath - above)
+                    out[z, y, x] = value
+                    gaps |= np.int32(not np.isfinite(value))
                 start = stop
+            if gaps > 0:
+                _mend(plane, below, first[y], parts[:, y], np.float32(support), out[z, y])
 
 
 @njit(nogil=True, cache=True)
@@ -83,6 +91,29 @@ def undouble(cosines: Volume, sines: Volume, turn_deg: Map) -> None:
 
 
 @njit(nogil=True, cache=True)
+def add_weighted(block: Volume, weights: Line, sums: Volume, total: Volume) -> None:
+    """Add a block (Z, Y, X), weighted by depth (Z,), where it has a value; count the weights."""
+    for z, y in np.ndindex(block.shape[:2]):
+        row_z, row_y = np.uintp(z), np.uintp(y)
+        for x in range(np.uintp(block.shape[2])):
+            value = block[row_z, row_y, x]
+            there = np.isfinite(value)
+            sums[row_z, row_y, x] += weights[row_z] * (value if there else _ZERO)
+            total[row_z, row_y, x] += weights[row_z] if there else _ZERO
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def normalise(sums: Volume, total: Volume) -> None:
+    """Divide sums (Z, Y, X) by their weights; NaN where there is none."""
+    for z, y in np.ndindex(sums.shape[:2]):
+        row_z, row_y = np.uintp(z), np.uintp(y)
+        for x in range(np.uintp(sums.shape[2])):
+            weight = total[row_z, row_y, x]
+            mean = sums[row_z, row_y, x] / weight
+            sums[row_z, row_y, x] = mean if weight > 0 else _NAN
+
+
+@njit(nogil=True, cache=True)
 def _ends(first: Places) -> Places:
     """Return where the run of neighbours ends that a pixel belongs to."""
     ends = np.empty_like(first)
@@ -97,33 +128,19 @@ def _ends(first: Places) -> Places:
 
 
 @njit(nogil=True, cache=True)
-def _run(upper: Map, below: np.uintp, part_y: Map, part_x: Map, target: Map) -> bool:
-    """Interpolate a run; tell whether a value was missing."""
-    lower, right, lower_right = upper[below:], upper[1:], upper[below + np.uintp(1) :]
-    gaps = np.int32(0)
-    for x in range(np.uintp(target.size)):
-        above = upper[x] + part_x[x] * (right[x] - upper[x])
-        beneath = lower[x] + part_x[x] * (lower_right[x] - lower[x])
-        value = above + part_y[x] * (beneath - above)
-        target[x] = value
-        gaps |= np.int32(not np.isfinite(value))
-    return bool(gaps > 0)
-
-
-@njit(nogil=True, cache=True)
 def _mend(
-    upper: Map, below: np.uintp, part_y: Map, part_x: Map, support: np.float32, target: Map
+    plane: Line, below: np.uintp, first: Places, parts: Map, support: np.float32, target: Line
 ) -> None:
-    """Average over the pixels that have a value."""
+    """Average the pixels of a line that came to nothing over those that have a value."""
     for x in range(target.size):
         if np.isfinite(target[x]):
             continue
         total = weight = _ZERO
         for of_y in range(2):
-            share_y = part_y[x] if of_y else _ONE - part_y[x]
+            share_y = parts[0, x] if of_y else _ONE - parts[0, x]
             for of_x in range(2):
-                share = share_y * (part_x[x] if of_x else _ONE - part_x[x])
-                value = upper[x + of_y * below + of_x]
+                share = share_y * (parts[1, x] if of_x else _ONE - parts[1, x])
+                value = plane[np.uintp(first[x]) + of_y * below + np.uintp(of_x)]
                 if share > 0 and np.isfinite(value):
                     total += share * value
                     weight += share

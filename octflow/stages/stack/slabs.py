@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from octflow.core.axial import doubled, undoubled
+from octflow.stages.stack.kernels import add_weighted, double, normalise, undouble
 
 Floats = NDArray[np.float32]
 Fill = Callable[[int, slice, Floats], None]
@@ -106,6 +106,7 @@ def blend_slabs(
         The same array.
     """
     weights = {slab: layout.weights(slab, z) for slab in slabs}
+    mix = _mix_axial if axial else _mix
     for there, depths in groupby(
         range(len(blended)), key=lambda depth: [i for i in slabs if weights[i][depth] > 0]
     ):
@@ -120,16 +121,26 @@ def blend_slabs(
             blocks = [np.empty_like(part) for _ in there]
             for slab, block in zip(there, blocks, strict=True):
                 fill(slab, layout.depths_in(slab, where), block)
-            shares = [weights[slab][run[0] : stop, None, None] for slab in there]
-            part[:] = _mean(blocks, shares, axial=axial)
+            shares = [weights[slab][run[0] : stop] for slab in there]
+            mix(blocks, shares, part)
     return blended
 
 
-def _mean(blocks: Sequence[Floats], weights: Sequence[Floats], *, axial: bool) -> Floats:
+def _mix(blocks: Sequence[Floats], weights: Sequence[Floats], mixed: Floats) -> None:
     """Average blocks (Z, Y, X), weighted by depth, over those that have a value."""
-    shares = [weight * np.isfinite(block) for weight, block in zip(weights, blocks, strict=True)]
-    total = np.sum(shares, axis=0)
-    parts = zip(*(doubled(b) if axial else (b,) for b in map(np.nan_to_num, blocks)), strict=True)
-    sums = [np.sum([s * p for s, p in zip(shares, part, strict=True)], axis=0) for part in parts]
-    means = [np.divide(s, total, out=np.full_like(total, np.nan), where=total > 0) for s in sums]
-    return undoubled(*means).astype(np.float32) if axial else means[0]
+    total = np.zeros_like(mixed)
+    mixed.fill(0)
+    for block, weight in zip(blocks, weights, strict=True):
+        add_weighted(block, weight, mixed, total)
+    normalise(mixed, total)
+
+
+def _mix_axial(blocks: Sequence[Floats], weights: Sequence[Floats], mixed: Floats) -> None:
+    """Do so with axis angles, as doubled-angle vectors."""
+    vectors = [(np.empty_like(mixed), np.empty_like(mixed)) for _ in blocks]
+    for block, (cosines, sines) in zip(blocks, vectors, strict=True):
+        double(block, cosines, sines)
+    other = np.empty_like(mixed)
+    for part, out in zip(zip(*vectors, strict=True), (mixed, other), strict=True):
+        _mix(part, weights, out)
+    undouble(mixed, other, np.zeros(mixed.shape[1:], np.float32))
