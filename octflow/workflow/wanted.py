@@ -1,0 +1,89 @@
+"""What is to be made, of what can be."""
+
+from octflow.stages.stack.settings import COMPARED
+from octflow.workflow.units import Units, Wildcards
+
+
+class Wanted(Units):
+    """The units that the targets and the inputs of rules consist of."""
+
+    @property
+    def batches(self) -> dict[str, list[str]]:
+        """Wildcards of all batches that can be made."""
+        return {
+            "mosaic": [f"{mosaic:03d}" for mosaic, _ in self.ready.batches],
+            "batch": [f"{batch:03d}" for _, batch in self.ready.batches],
+        }
+
+    @property
+    def mosaics(self) -> list[str]:
+        """All mosaics that can be made."""
+        return [f"{mosaic:03d}" for mosaic in self.ready.mosaics]
+
+    @property
+    def slices(self) -> list[str]:
+        """All slices that can be made."""
+        return [f"{slice_id:03d}" for slice_id in self.ready.slices]
+
+    @property
+    def registered(self) -> list[str]:
+        """All slices whose fibre axes can be found: none where their maps are not stitched."""
+        return self.slices if {"biref", "ori"} <= set(self.config.stitch.modalities) else []
+
+    @property
+    def volumes_registered(self) -> list[str]:
+        """All slices whose volumes are registered: none where nobody asks for it."""
+        section = self.config.register_
+        return self.registered if section.volumes or section.inclination else []
+
+    @property
+    def stacked(self) -> list[str]:
+        """All slices that are stacked: those asked for, of those that can be made."""
+        asked = self.config.stack.slices
+        return [name for name in self.slices if asked == "all" or int(name) in asked]
+
+    @property
+    def stacked_axes(self) -> list[str]:
+        """Those of them that have fibre axes."""
+        return [name for name in self.stacked if name in self.registered]
+
+    @property
+    def placed(self) -> list[str]:
+        """Those that are compared with one before: all but the first, or none where none is."""
+        stack = self.config.stack
+        return self.stacked[1:] if stack.align or stack.equalise else []
+
+    @property
+    def reference_mosaics(self) -> list[str]:
+        """The mosaics that are stacked: the reference illumination of every slice of the stack."""
+        return self._reference_mosaics(self.stacked)
+
+    def compared_mosaics(self, wildcards: Wildcards) -> list[str]:
+        """Return the reference mosaics of a slice and of those before it is compared with."""
+        before = [name for name in self.stacked if int(name) < int(wildcards.slice)]
+        return self._reference_mosaics([*before[-COMPARED:], wildcards.slice])
+
+    def _reference_mosaics(self, slices: list[str]) -> list[str]:
+        mosaic_of = self.config.experiment.mosaic_of
+        return [f"{mosaic_of(int(name), self.reference):03d}" for name in slices]
+
+    @property
+    def archived(self) -> dict[str, list[str]]:
+        """Wildcards of the batches to be archived: all, or none where archiving is off."""
+        return self.batches if self.config.archive.enabled else {"mosaic": [], "batch": []}
+
+    @property
+    def volume_modalities(self) -> list[str]:
+        """Modalities stitched as volumes."""
+        return list(self.config.volume.modalities)
+
+    @property
+    def volume_shares(self) -> list[str]:
+        """Shares of every volume; none where one job makes it."""
+        count = self.config.volume.shares
+        return [f"{number:03d}" for number in range(1, count + 1)] if count > 1 else []
+
+    @property
+    def refines(self) -> bool:
+        """Whether every mosaic has coordinates of its own."""
+        return self.config.stitch.refine
