@@ -131,11 +131,13 @@ def register_volumes_mb(settings: InDepth, depth_px: int, threads: int) -> int:
     Examples
     --------
     >>> register_volumes_mb(InDepth(), 500, 1), register_volumes_mb(InDepth(), 500, 2)
-    (1489, 2175)
+    (2697, 3584)
     """
     shard_mb = math.prod(settings.shard_px) * 4 / 1e6
     # A column is as deep as the volume where noise is measured, as a shard elsewhere.
     across = _COLUMN_PX + 2 * math.ceil(3 * settings.smoothing_px)
     column_mb = (depth_px + settings.window_px) * across**2 * _COLUMN_BYTES / 1e6
     each_mb = max(_SHARDS_PER_THREAD * shard_mb, column_mb)
-    return _PROGRAM_MB + math.ceil(threads * each_mb + _SHARDS_OF_LEVELS * shard_mb)
+    # Three volumes are written side by side, from vectors of blocks of which few are kept.
+    shards = 3 * _SHARDS_OF_LEVELS + 3 * (threads + 1)
+    return _PROGRAM_MB + math.ceil(threads * each_mb + shards * shard_mb)

@@ -137,8 +137,9 @@ class Session:
 
     @property
     def placed(self) -> list[str]:
-        """Those that are placed on one before: all but the first, or none if they lie as cut."""
-        return self.stacked[1:] if self.config.stack.align else []
+        """Those that are compared with one before: all but the first, or none where none is."""
+        stack = self.config.stack
+        return self.stacked[1:] if stack.align or stack.equalise else []
 
     @property
     def volumes_registered(self) -> list[str]:

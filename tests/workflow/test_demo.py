@@ -181,7 +181,7 @@ def test_the_report_shows_the_pictures(demo):
         assert category in page
 
 
-@pytest.mark.parametrize(("option", "nodes"), [("--rulegraph", 14), ("--dag", 106)])
+@pytest.mark.parametrize(("option", "nodes"), [("--rulegraph", 15), ("--dag", 107)])
 def test_graphs_name_the_rules(demo, option, nodes):
     graph = subprocess.run(
         runs.command(demo, option), cwd=runs.ROOT, capture_output=True, text=True, check=True

@@ -78,7 +78,9 @@ def test_a_late_slice_touches_the_next_three_only(finished):
         ({"search_px": 21}, [0, 3, 4, 5, 6]),
         ({"deform": True}, [0, 3, 4, 5, 6]),
         ({"deform_fade": 0.5}, [0]),
-        ({"align": False}, [0]),
+        ({"equalise": ["aip"]}, [0]),
+        ({"align": False}, [0, 3, 4, 5, 6]),
+        ({"align": False, "equalise": []}, [0]),
         ({"slices": [1, 3, 6]}, [0, 6]),
     ],
 )

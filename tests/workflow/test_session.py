@@ -225,8 +225,9 @@ def test_slices_that_are_not_asked_for_are_neither_placed_nor_stacked(tmp_path):
     assert session.reference_mosaics == ["001", "004", "005"]
 
 
-def test_slices_that_lie_as_they_were_cut_are_not_placed(tmp_path):
-    assert session_of([1, 2], tmp_path, align=False).placed == []
+def test_slices_of_which_nothing_is_asked_are_not_compared(tmp_path):
+    assert session_of([1, 2], tmp_path, align=False, equalise=[]).placed == []
+    assert session_of([1, 2], tmp_path, align=False).placed == ["002"]
 
 
 def test_another_content_of_the_reference_is_another_stack(tmp_path):

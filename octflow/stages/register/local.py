@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from octflow.core.axial import undoubled
+from octflow.stages.register.pairs import pair_fields, running_sums, smoothed, stokes
 
 Volume = NDArray[np.float32]
 Floats = NDArray[np.floating]
@@ -101,48 +101,25 @@ def local_birefringence(
     coherence : (Z, Y, X) float32 array
         1 where all pairs agree, near 0 in noise; 0 where there are none.
     """
-    weight, along, cross = _pairs(intensity_db, retardance_deg, axis_deg, window.lag_px)
-    total, along, real, imag = (_over_window(a, window) for a in (weight, along, *cross))
+    fields = stokes(intensity_db, retardance_deg, axis_deg)
+    sums = running_sums(pair_fields(fields, window.lag_px), window.n_pairs)
+    if window.smoothing_px > 0:
+        sums = smoothed(sums, _gaussian(window.smoothing_px))
+    total, along, real, imag = sums
     across = np.hypot(real, imag)
     coherence = np.hypot(across, along) / np.maximum(total, np.finfo(np.float32).tiny)
     turn = np.arctan2(across, along)
-    fields = (turn * window.dn_per_radian, undoubled(real, imag), coherence)
+    found = (turn * window.dn_per_radian, undoubled(real, imag), coherence)
     n_z = len(intensity_db)
-    birefringence, local, known = (_centred(a, window.lag_px, n_z) for a in fields)
+    birefringence, local, known = (_centred(a, window.lag_px, n_z) for a in found)
     return birefringence, local, known
 
 
-def _pairs(
-    intensity_db: Volume, retardance_deg: Volume, axis_deg: Volume, lag_px: int
-) -> tuple[Volume, Volume, tuple[Volume, Volume]]:
-    """Return weight, scalar product and cross product of samples a lag apart.
-
-    The weight is the inverse variance of their angle, that of noise over intensity for each.
-    """
-    there = np.isfinite(intensity_db) & np.isfinite(retardance_deg) & np.isfinite(axis_deg)
-    intensity = np.where(there, np.power(np.float32(10), intensity_db / 10), 0)
-    retardance = np.deg2rad(2 * np.where(there, retardance_deg, 0), dtype=np.float32)
-    axis = np.deg2rad(2 * np.where(there, axis_deg, 0), dtype=np.float32)
-    v, length = np.cos(retardance), np.sin(retardance)
-    real, imag = length * np.cos(axis), length * np.sin(axis)
-    upper, lower = slice(None, len(v) - lag_px), slice(lag_px, None)
-    both = np.maximum(intensity[upper] + intensity[lower], np.finfo(np.float32).tiny)
-    weight = intensity[upper] * (intensity[lower] / both)
-    along = v[upper] * v[lower] + real[upper] * real[lower] + imag[upper] * imag[lower]
-    cross_real = v[upper] * real[lower] - real[upper] * v[lower]
-    cross_imag = v[upper] * imag[lower] - imag[upper] * v[lower]
-    return weight, weight * along, (weight * cross_real, weight * cross_imag)
-
-
-def _over_window(field: Volume, window: DepthWindow) -> Volume:
-    """Add up over the pairs of the window, and average across A-lines."""
-    if window.smoothing_px > 0:
-        for axis in (1, 2):
-            field = gaussian_filter1d(
-                field, window.smoothing_px, axis=axis, mode="constant", truncate=_TRUNCATED
-            )
-    mean: Volume = uniform_filter1d(field, window.n_pairs, axis=0, mode="constant")
-    return mean
+def _gaussian(sigma_px: float) -> NDArray[np.float32]:
+    """Return the taps of a Gaussian, sum 1."""
+    reach = math.ceil(_TRUNCATED * sigma_px)
+    taps = np.exp(-((np.arange(-reach, reach + 1) / sigma_px) ** 2) / 2)
+    return (taps / taps.sum()).astype(np.float32)
 
 
 def _centred(field: Floats, lag_px: int, n_z: int) -> Volume:

@@ -72,7 +72,7 @@ def sampled(
     Parameters
     ----------
     planes : (N, Z, Y, X) float32 array
-        Quantities on the voxels of `box`, NaN where there is no value.
+        Quantities on the voxels of `box`, NaN, all of them, where there is no value.
     box, where, matrix
         See `box_of`.
 
@@ -93,8 +93,7 @@ def sampled(
     first = np.array([s.start for s in where[::-1]])
     origin = np.array([s.start for s in box[::-1]])
     start = matrix[:, :3] @ first + matrix[:, 3] - origin
-    for plane, part in zip(planes, block, strict=True):
-        _sample(plane, start, np.ascontiguousarray(matrix[:, :3]), part)
+    _sample(planes, start, np.ascontiguousarray(matrix[:, :3]), block)
     return block
 
 
@@ -128,34 +127,67 @@ def sampled_block(
 
 @njit(nogil=True, cache=True)
 def _sample(
-    source: Volume, start: NDArray[np.float64], step: NDArray[np.float64], block: Volume
+    planes: Volume, start: NDArray[np.float64], step: NDArray[np.float64], block: Volume
 ) -> None:
     """Fill a block; its voxel (i, j, k) lies at start + step @ (i, j, k), all (x, y, z)."""
-    n_z, n_y, n_x = block.shape
+    _, n_z, n_y, n_x = block.shape
+    total = np.zeros(len(planes))
     for k in range(n_z):
         for j in range(n_y):
             x = start[0] + step[0, 1] * j + step[0, 2] * k
             y = start[1] + step[1, 1] * j + step[1, 2] * k
             z = start[2] + step[2, 1] * j + step[2, 2] * k
             for i in range(n_x):
-                block[k, j, i] = _at(
-                    source, x + step[0, 0] * i, y + step[1, 0] * i, z + step[2, 0] * i
-                )
+                at = (x + step[0, 0] * i, y + step[1, 0] * i, z + step[2, 0] * i)
+                if not _interpolate(planes, at, total):
+                    support = _add_around(planes, at, total)
+                    total /= support if support >= _MIN_SUPPORT else np.nan
+                for n in range(len(planes)):
+                    block[n, k, j, i] = total[n]
 
 
 @njit(nogil=True, cache=True)
-def _at(source: Volume, x: float, y: float, z: float) -> np.float32:
-    """Interpolate between the eight voxels around, of those that are there."""
+def _interpolate(
+    planes: Volume, at: tuple[float, float, float], total: NDArray[np.float64]
+) -> bool:
+    """Interpolate between eight voxels that are all there; tell whether they are."""
+    x, y, z = at
     i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
-    total, support = 0.0, 0.0
-    for c in range(k, k + 2):
-        for b in range(j, j + 2):
-            for a in range(i, i + 2):
-                weight = (1 - abs(x - a)) * (1 - abs(y - b)) * (1 - abs(z - c))
-                inside = 0 <= c < source.shape[0] and 0 <= b < source.shape[1]
-                if weight > 0 and inside and 0 <= a < source.shape[2]:
-                    value = source[c, b, a]
-                    if np.isfinite(value):
-                        total += weight * value
-                        support += weight
-    return np.float32(total / support) if support >= _MIN_SUPPORT else np.float32(np.nan)
+    _, n_z, n_y, n_x = planes.shape
+    if i < 0 or j < 0 or k < 0 or i + 1 >= n_x or j + 1 >= n_y or k + 1 >= n_z:
+        return False
+    a, b, c = x - i, y - j, z - k
+    for n in range(len(planes)):
+        plane = planes[n]
+        upper = (1 - b) * _between(plane[k, j], i, a) + b * _between(plane[k, j + 1], i, a)
+        lower = (1 - b) * _between(plane[k + 1, j], i, a) + b * _between(plane[k + 1, j + 1], i, a)
+        total[n] = (1 - c) * upper + c * lower
+        if not np.isfinite(total[n]):
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _between(line: NDArray[np.float32], i: int, part: float) -> float:
+    return (1 - part) * line[i] + part * line[i + 1]
+
+
+@njit(nogil=True, cache=True)
+def _add_around(
+    planes: Volume, at: tuple[float, float, float], total: NDArray[np.float64]
+) -> float:
+    """Add up the eight voxels around (x, y, z), of those that are there; return their weight."""
+    x, y, z = at
+    i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
+    total[:] = 0
+    support = 0.0
+    for c in range(max(k, 0), min(k + 2, planes.shape[1])):
+        for b in range(max(j, 0), min(j + 2, planes.shape[2])):
+            across = (1 - abs(z - c)) * (1 - abs(y - b))
+            for a in range(max(i, 0), min(i + 2, planes.shape[3])):
+                weight = across * (1 - abs(x - a))
+                if weight > 0 and np.isfinite(planes[0, c, b, a]):
+                    support += weight
+                    for n in range(len(planes)):
+                        total[n] += weight * planes[n, c, b, a]
+    return support

@@ -1,6 +1,6 @@
 """Fibres of every voxel from the volumes of two or more views, block by block."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,20 +50,17 @@ class Solid:
     noise: float | None = None
     """Standard deviation of what a view measures, in sqrt(birefringence)."""
 
-    def block_of(self, quantity: Quantity) -> Callable[[slice, slice, slice], Volume]:
-        """Return what computes a quantity on a block (z, y, x), NaN where it is not known."""
-
-        def block(z: slice, y: slice, x: slice) -> Volume:
-            found = np.empty([s.stop - s.start for s in (z, y, x)], np.float32)
-            for in_y, in_x in columns(y, x):
-                w = self.fibres((z, in_y, in_x))[0]
+    def block(self, z: slice, y: slice, x: slice) -> NDArray[np.float32]:
+        """Solve for w (3, Z, Y, X) on a block of any size, 0 where it is not known."""
+        found = np.zeros((3, *(s.stop - s.start for s in (z, y, x))), np.float32)
+        for in_y, in_x in columns(y, x):
+            where = (z, in_y, in_x)
+            # Much of a volume is empty: beside the tissue.
+            if np.isfinite(read_padded(self.views[0].contrasts[0], where)).any():
                 lines = slice(in_y.start - y.start, in_y.stop - y.start)
-                found[:, lines, in_x.start - x.start : in_x.stop - x.start] = quantity_of(
-                    quantity, w
-                )
-            return found
-
-        return block
+                across = slice(in_x.start - x.start, in_x.stop - x.start)
+                found[:, :, lines, across] = self.fibres(where)[0]
+        return found
 
     def fibres(self, where: Block) -> tuple[NDArray[np.floating], float]:
         """Solve for w (3, Z, Y, X) on a block, 0 where it is not known; and tell the noise."""

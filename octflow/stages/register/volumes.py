@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,8 @@ from octflow.stages.register.probes import measured_depths, measured_noise
 from octflow.stages.register.sampling import Block, Source, sampled_block
 from octflow.stages.register.settings import RegisterSettings
 from octflow.stages.register.slice_volumes import SliceVolumes, volumes_of
-from octflow.stages.register.solid import Quantity, Solid, SolidView
+from octflow.stages.register.solid import Quantity, Solid, SolidView, quantity_of
+from octflow.stages.register.together import Shared
 
 Qc = dict[str, float | int | str | None]
 
@@ -193,10 +195,17 @@ def _write_fibres(
         "weights": list(solid.weights),
         "noise": noise,
     }
-    outputs = [
-        one.write(q, known.block_of(q), made_from=made_from, axial=q == "azimuth")
-        for q in get_args(Quantity)
-    ]
+    # Solved once for all three volumes, which are written side by side.
+    shared = Shared(known.block, kept=one.threads + 1)
+
+    def write(quantity: Quantity) -> Product:
+        def block(z: slice, y: slice, x: slice) -> NDArray[np.float32]:
+            return quantity_of(quantity, shared(z, y, x))
+
+        return one.write(quantity, block, made_from=made_from, axial=quantity == "azimuth")
+
+    with ThreadPoolExecutor(len(get_args(Quantity))) as pool:
+        outputs = list(pool.map(write, get_args(Quantity)))
     return outputs, {"noise_root_dn": noise, "lag_px": solid.window.lag_px}, warnings
 
 

@@ -4,19 +4,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from octflow.core.errors import DataError
 from octflow.core.instrument import Instrument
-from octflow.core.record import Gate, Outcome, Product
+from octflow.core.record import Outcome, Product
 from octflow.stages.stack.chain import chained
 from octflow.stages.stack.frame import Stack
+from octflow.stages.stack.level import levelled
 from octflow.stages.stack.maps import AXES, write_axis_stack, write_map_stack
 from octflow.stages.stack.orientation import to_reference
 from octflow.stages.stack.overview import write_overview
 from octflow.stages.stack.place import canvas_of
-from octflow.stages.stack.placing import found_step
+from octflow.stages.stack.placing import found_step, offset_of
 from octflow.stages.stack.products import write_placement
+from octflow.stages.stack.report import gaps_of, gates_of, numbers_of, warnings_of
 from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stack.slabs import Layout
 from octflow.stages.stack.slices import (
@@ -29,6 +29,9 @@ from octflow.stages.stack.step_files import read_steps, write_step
 from octflow.stages.stack.steps import Step, completed, step_numbers
 from octflow.stages.stack.volumes import write_volume_stack
 
+LEVEL = "aip"
+"""Role of the maps whose brightness is compared."""
+
 
 def place_slice(
     *,
@@ -38,7 +41,7 @@ def place_slice(
     slice_id: int,
     settings: StackSettings,
 ) -> Outcome:
-    """Find how a slice lies against one before.
+    """Find how a slice lies against one before, and how bright it is against that.
 
     A damaged slice must not part those around it: where the nearest one does not agree, the next
     before is tried.
@@ -61,18 +64,22 @@ def place_slice(
     outcome : Outcome
         Without a step, and with a warning, where a map is lacking.
     """
-    images = products_of(records_by_slice(stitched, reference), settings.image)
+    records = records_by_slice(stitched, reference)
+    images, intensities = products_of(records, settings.image), products_of(records, LEVEL)
     before = [i for i in images if i < slice_id]
     if slice_id not in images or not before:
         lacking = f"slice {slice_id}: no {settings.image} of it, or of any before: not placed"
         return Outcome(warnings=[lacking])
     step = found_step(images, before, slice_id, settings)
+    step = replace(step, offset_db=offset_of(step, images, intensities))
     compared = [i for i in images if i >= step.previous or not step.trusted]
+    levels = [intensities[i] for i in compared if i in intensities and step.offset_db is not None]
+    inputs = [images[i] for i in compared]
     return Outcome(
-        inputs=[images[i] for i in compared],
+        inputs=inputs + [one for one in levels if one not in inputs],
         outputs=[write_step(folder / f"slice_{slice_id:03d}.json", step)],
         qc=step_numbers(step),
-        gates=_gates([step], settings),
+        gates=gates_of([step], settings),
     )
 
 
@@ -97,7 +104,7 @@ def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
     stitched, volumes, registered : list of Path
         Flags of `stitch_enface`, `join_volumes` and `register_slice`, as far as there are any.
     placed : list of Path
-        Flags of `place_slice` of every slice but the first; none where slices lie as they are.
+        Flags of `place_slice` of every slice but the first; none where none is moved or evened.
     overview : Path
         Sheet of pictures.
     folder : Path
@@ -163,9 +170,9 @@ def stack_slices(  # noqa: PLR0913 - the keywords are the names in the rule
     return Outcome(
         inputs=[p for found in [*wanted.values(), *joined.values()] for p in found.values()],
         outputs=outputs,
-        qc=_qc(stack, steps),
-        gates=_gates(steps, settings),
-        warnings=_gaps(stack, settings) + _warnings(stack, steps, wanted | joined, settings),
+        qc=numbers_of(stack, steps),
+        gates=gates_of(steps, settings),
+        warnings=gaps_of(stack, settings) + warnings_of(stack, steps, wanted | joined, settings),
     )
 
 
@@ -199,11 +206,15 @@ def _stack(
         fade=settings.deform_fade,
         max_px=settings.deform_max_px,
     )
+    if settings.equalise:
+        fade, max_db = settings.equalise_fade, settings.equalise_max_db
+        places = levelled(places, steps, fade=fade, max_db=max_db)
     x_mm, y_mm, z_mm = instrument.voxel_size_mm
     size = (x_mm, y_mm, slice_thickness_um / 1000)
     middle_mm = (size[2] - z_mm) / 2
     canvas = canvas_of(shapes, places).widened(settings.canvas_step_px)
-    stack = Stack(folder, canvas, places, size, first_plane_mm=middle_mm)
+    even = settings.equalise
+    stack = Stack(folder, canvas, places, size, equalised=even, first_plane_mm=middle_mm)
     return replace(stack, to_reference=to_reference(stack.affine, stack.shape, settings))
 
 
@@ -220,84 +231,3 @@ def _found(stack: Stack, records: Records, roles: Iterable[str]) -> dict[str, di
     placed = {i: record for i, record in records.items() if i in stack.places}
     found = {role: products_of(placed, role) for role in roles}
     return {role: products for role, products in found.items() if products}
-
-
-def _qc(stack: Stack, steps: list[Step]) -> dict[str, float | int | str | None]:
-    motions = [step.motion for step in steps]
-    shifts = [float(np.hypot(*motion.shift_px)) for motion in motions]
-    x_px, y_px = stack.places[stack.slices.start].motion.centre_px
-    known = [step.correlation for step in steps if step.correlation is not None]
-    return {
-        "first_slice": stack.slices.start,
-        "slices": len(stack.places),
-        "slices_missing": len(stack.slices) - len(stack.places),
-        "centre_x_px": x_px,
-        "centre_y_px": y_px,
-        "largest_step_px": max(shifts, default=0.0),
-        "largest_step_deg": max((abs(motion.angle_deg) for motion in motions), default=0.0),
-        "least_correlation": float(min(known)) if known else None,
-        "largest_displacement_px": max(
-            (p.displacement.longest_px for p in stack.places.values() if p.displacement),
-            default=0.0,
-        ),
-    }
-
-
-def _gates(steps: list[Step], settings: StackSettings) -> list[Gate]:
-    bends = [
-        Gate(
-            name=f"slice_{step.slice_id:03d}_displacement",
-            verdict="warn" if _stretched(step, settings) else "pass",
-            value=step.displacement.longest_px,
-            bound=settings.deform_max_px,
-        )
-        for step in steps
-        if step.displacement
-    ]
-    return bends + [
-        Gate(
-            name=f"slice_{step.slice_id:03d}_correlation",
-            verdict="pass" if step.trusted else "warn",
-            value=step.correlation,
-            bound=settings.min_correlation,
-        )
-        for step in steps
-        if settings.align
-    ]
-
-
-def _stretched(step: Step, settings: StackSettings) -> bool:
-    """Say whether a displacement is as long as it may be; what is written of it is rounded."""
-    longest_px = 0.0 if step.displacement is None else step.displacement.longest_px
-    return longest_px > 0.999 * settings.deform_max_px
-
-
-def _gaps(stack: Stack, settings: StackSettings) -> list[str]:
-    """Name the slices that are lacking; those that nobody asked for are no reason to warn."""
-    asked = stack.slices if settings.slices == "all" else sorted(settings.slices)
-    return [f"slice {i}: not there, a gap" for i in asked if i not in stack.places]
-
-
-def _warnings(
-    stack: Stack,
-    steps: list[Step],
-    products: dict[str, dict[int, Product]],
-    settings: StackSettings,
-) -> list[str]:
-    unsure = [
-        f"slice {step.slice_id}: motion against slice {step.previous} not believed, none taken"
-        for step in steps
-        if not step.trusted
-    ]
-    holes = [
-        f"slice {i}: no {role}, a gap in stack_{role}"
-        for role, found in products.items()
-        for i in stack.places
-        if i not in found
-    ]
-    torn = [
-        f"slice {step.slice_id}: bent as far as deform_max_px allows, more would be needed"
-        for step in steps
-        if _stretched(step, settings)
-    ]
-    return unsure + torn + holes

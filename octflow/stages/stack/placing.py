@@ -5,9 +5,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from octflow.core.errors import DataError
 from octflow.core.record import Product
 from octflow.stages.stack.deform import find_displacement
+from octflow.stages.stack.level import find_offset_db
 from octflow.stages.stack.motion import Motion
+from octflow.stages.stack.place import Place
+from octflow.stages.stack.resample import resampled_block
 from octflow.stages.stack.settings import COMPARED, StackSettings
 from octflow.stages.stack.slices import read_map
 from octflow.stages.stack.steps import Step, find_step
@@ -51,6 +55,36 @@ def found_step(
             return _bent(step, image, current, settings) if settings.deform else step
         doubted.append(step)
     return doubted[0]
+
+
+def offset_of(
+    step: Step, images: dict[int, Product], intensities: dict[int, Product]
+) -> float | None:
+    """Return by how much the slice of a step is to be raised, in dB; None where nothing tells.
+
+    Parameters
+    ----------
+    step : Step
+        Of the slice.
+    images, intensities : dict of int to Product
+        Maps by slice: those that show what is tissue, and those in dB.
+    """
+    ids = (step.previous, step.slice_id)
+    if not step.trusted or not all(i in intensities for i in ids):
+        return None
+    first, second = (_of_tissue(images[i], intensities[i]) for i in ids)
+    whole = (slice(0, 1), slice(0, first.shape[0]), slice(0, first.shape[1]))
+    place = Place(step.motion, step.displacement)
+    return find_offset_db(first, resampled_block(second[None], whole, place)[0])
+
+
+def _of_tissue(image: Product, intensity: Product) -> NDArray[np.float32]:
+    """Read a map in dB, where the other one has a value."""
+    shown, values = read_map(image), read_map(intensity)
+    if shown.shape != values.shape:
+        found = f"{values.shape[::-1]} px"
+        raise DataError(intensity.path, found=found, expected=f"{shown.shape[::-1]} px")
+    return np.where(np.isfinite(shown), values, np.float32(np.nan))
 
 
 def _bent(

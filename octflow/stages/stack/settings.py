@@ -44,6 +44,12 @@ class StackSettings(Settings):
     """Longest displacement."""
     deform_fade: float = Field(0.8, ge=0, le=1)
     """Share of what it takes to fit the one before: 1 straightens every oblique course."""
+    equalise: tuple[Literal["dBI", "aip", "mip"], ...] = ("dBI", "aip", "mip")
+    """Stacked maps and volumes whose slices are made alike in brightness; no others ever are."""
+    equalise_fade: float = Field(0.9, ge=0, le=1)
+    """Share of what it takes to be as bright as the one before: 1 makes all like the first."""
+    equalise_max_db: float = Field(3.0, gt=0, le=20)
+    """Largest offset."""
     top_px: int = Field(30, ge=0)
     """Depth in a stitched volume at which its slab begins: medium shows above deeper surfaces."""
     skirt_px: int = Field(20, ge=0)

@@ -45,7 +45,7 @@ def plain_step(step: Step) -> dict[str, Any]:
 
 def plain_place(place: Place) -> dict[str, Any]:
     """Return a place as plain values: what there is of it besides the motion, too."""
-    plain = asdict(place.motion)
+    plain = {**asdict(place.motion), "offset_db": place.offset_db}
     if place.displacement is not None:
         plain["displacement"] = plain_displacement(place.displacement)
     return plain

@@ -30,6 +30,8 @@ class Step:
     """Whether the motion was believed; if not, there is none."""
     displacement: Displacement | None = None
     """What comes before the motion: p in the previous slice lies at motion(p + displacement(p))."""
+    offset_db: float | None = None
+    """What is to be added to this slice to be as bright; None where that is not known."""
 
 
 def find_step(
@@ -106,6 +108,7 @@ def step_numbers(step: Step) -> dict[str, float | int | str | None]:
         "correlation": step.correlation,
         "displacement_largest_px": None if bent is None else bent.longest_px,
         "displacement_rms_px": None if bent is None else bent.rms_px,
+        "offset_db": step.offset_db,
     }
 
 

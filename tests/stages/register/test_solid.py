@@ -3,7 +3,7 @@ import pytest
 
 from octflow.core.axial import axis_difference, wrap_axis
 from octflow.stages.register.local import depth_window
-from octflow.stages.register.solid import Solid, SolidView, columns
+from octflow.stages.register.solid import Solid, SolidView, columns, quantity_of
 
 SHAPE = (200, 12, 14)
 WAVELENGTH_UM, STEP_UM = 1.3, 2.5
@@ -39,7 +39,8 @@ def solid_of(fields, azimuth_deg, inclination_deg, tilts=(0, -15), dn=1.2e-3, **
 @pytest.mark.parametrize(("azimuth_deg", "inclination_deg"), FIBRES)
 def test_fibres_of_voxels_are_found(fields, azimuth_deg, inclination_deg, tilts):
     solid = solid_of(fields, azimuth_deg, inclination_deg, tilts)
-    found = {q: solid.block_of(q)(*WHERE) for q in ("inclination", "azimuth", "dn")}
+    w = solid.block(*WHERE)
+    found = {q: quantity_of(q, w) for q in ("inclination", "azimuth", "dn")}
     np.testing.assert_allclose(found["inclination"], inclination_deg, atol=0.1)
     assert np.abs(axis_difference(found["azimuth"], azimuth_deg)).max() < 0.1
     np.testing.assert_allclose(found["dn"], 1.2e-3, rtol=2e-3)
@@ -49,7 +50,7 @@ def test_a_voxel_that_one_view_does_not_see_has_no_fibres(fields):
     solid = solid_of(fields, 20, 20)
     for volume in solid.views[1].contrasts:
         volume[:, 7:] = np.nan
-    found = solid.block_of("inclination")(*WHERE)
+    found = quantity_of("inclination", solid.block(*WHERE))
     assert np.isfinite(found[:, :3]).all()
     assert np.isnan(found[:, -1]).all()
 
@@ -58,7 +59,8 @@ def test_a_view_that_agrees_too_little_tells_nothing(fields):
     rng = np.random.default_rng(0)
     solid = solid_of(fields, 20, 20)
     solid.views[0].contrasts[2][:] = rng.uniform(-90, 90, SHAPE)
-    assert np.isnan(solid.block_of("dn")(*WHERE)).all()
+    assert not solid.block(*WHERE).any()
+    assert np.isnan(quantity_of("dn", solid.block(*WHERE))).all()
 
 
 def test_blocks_do_not_depend_on_how_the_volume_is_cut(fields):
@@ -66,8 +68,8 @@ def test_blocks_do_not_depend_on_how_the_volume_is_cut(fields):
     rng = np.random.default_rng(1)
     for view in solid.views:
         view.contrasts[1][:] += rng.normal(scale=2, size=SHAPE)
-    whole = solid.block_of("inclination")(*WHERE)
-    part = solid.block_of("inclination")(slice(80, 90), slice(5, 8), slice(4, 9))
+    whole = quantity_of("inclination", solid.block(*WHERE))
+    part = quantity_of("inclination", solid.block(slice(80, 90), slice(5, 8), slice(4, 9)))
     np.testing.assert_allclose(part, whole[20:30, 2:5, 2:], atol=0.02)
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import zarr
 
 from octflow.core.axial import axis_difference, wrap_axis
 from octflow.core.experiment import Illumination
@@ -99,7 +100,7 @@ def write_registered(folder, *, moving=("tilted",), trusted=True):
     return write_flag(folder / "s.registered", "register_slice", outputs=outputs, unit={"slice": 1})
 
 
-def run(folder, fields, *, names=tuple(TILTS), modalities=("dBI", "R3D", "O3D"), **told):
+def run(folder, fields, *, names=tuple(TILTS), modalities=("dBI", "R3D", "O3D"), threads=1, **told):
     options = {"volumes": ("dBI",), "inclination": False}
     options |= {k: told.pop(k) for k in ("volumes", "inclination", "in_depth") if k in told}
     folder.mkdir(exist_ok=True)
@@ -113,7 +114,7 @@ def run(folder, fields, *, names=tuple(TILTS), modalities=("dBI", "R3D", "O3D"),
         maps_depth_px=MAPS_PX,
         instrument=Instrument(),
         settings=RegisterSettings(**options),
-        threads=1,
+        threads=threads,
     )
 
 
@@ -163,6 +164,33 @@ def test_volumes_tell_their_voxel_size(made):
     assert read_volume_voxel_size_mm(Path(path)) == pytest.approx(VOXEL_MM)
     assert made.dBI_tilted.shape == SHAPE
     assert made.outcome.warnings == []
+
+
+def test_two_threads_and_small_shards_make_the_same_voxels(made, fields, tmp_path):
+    small = {"chunk_px": (32, 32, 32), "shard_px": (64, 64, 64)}
+    one, two = (
+        run(tmp_path / str(n), fields, threads=n, inclination=True, in_depth=small) for n in (1, 2)
+    )
+    ids = [{p.role: p.id for p in o.outputs if p.role != "overview"} for o in (one, two)]
+    assert ids[0] == ids[1]
+    path = next(p.path for p in two.outputs if p.role == "inclination")
+    again = np.asarray(read_volume(Path(path))[:])
+    # Running sums begin elsewhere.
+    np.testing.assert_allclose(again[INSIDE], made.inclination[INSIDE], atol=0.01)
+
+
+def made_from(outcome):
+    """What a killed job is resumed by, as the metadata have it."""
+    path = next(p.path for p in outcome.outputs if p.role == "inclination")
+    return zarr.open_group(path, mode="r").attrs["octflow"]["made_from"]
+
+
+def test_what_is_resumed_is_the_same_volume(fields, tmp_path):
+    def known_by(**options):
+        return made_from(run(tmp_path / "a", fields, inclination=True, **options))
+
+    first, again, other = known_by(), known_by(threads=2), known_by(in_depth={"window_px": 50})
+    assert first == again != other
 
 
 def test_without_shear_deep_tissue_lies_beside_itself(fields, tmp_path):

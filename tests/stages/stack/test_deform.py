@@ -169,7 +169,8 @@ def test_displacements_of_turned_slices_add_up_exactly():
     np.testing.assert_allclose(forth(places[3])(x, y), expected, atol=1e-9)
 
 
-def test_bent_slices_are_told_in_placement_and_record(bent_maps, tmp_path):
+def stacked(bent_maps, tmp_path, **changes):
+    """Two bent slices, placed and stacked by their files."""
     stitched = {}
     for i in (1, 2):
         path = tmp_path / f"s{i}.nii.gz"
@@ -177,13 +178,26 @@ def test_bent_slices_are_told_in_placement_and_record(bent_maps, tmp_path):
         unit = {"slice": i, "mosaic": i, "illumination": "normal"}
         flag = tmp_path / f"s{i}.st"
         stitched[i] = write_flag(flag, outputs=[product(path, "biref")], unit=unit)
-    settings = StackSettings(maps=("biref",), volumes=(), search_px=30, deform=True)
-    outcome = stack_slices(
+    settings = StackSettings(maps=("biref",), volumes=(), search_px=30, deform=True, **changes)
+    return stack_slices(
         stitched=list(stitched.values()), volumes=[], registered=[],
         placed=write_placed(stitched, tmp_path, settings), overview=tmp_path / "o.jpg",
         folder=tmp_path / "out", reference="normal", slice_thickness_um=450,
         instrument=Instrument(), settings=settings, threads=1,
     )  # fmt: skip
+
+
+def test_a_bound_that_is_reached_is_a_warning(bent_maps, tmp_path):
+    outcome = stacked(bent_maps, tmp_path, deform_max_px=1.0)
+    said = "slice 2: bent as far as deform_max_px allows, more would be needed"
+    assert said in outcome.warnings
+    verdicts = {gate.name: gate.verdict for gate in outcome.gates}
+    assert verdicts["slice_002_displacement"] == "warn"
+    assert outcome.qc["largest_displacement_px"] <= 1.001
+
+
+def test_bent_slices_are_told_in_placement_and_record(bent_maps, tmp_path):
+    outcome = stacked(bent_maps, tmp_path)
     placement = next(p.path for p in outcome.outputs if p.role == "placement")
     told = json.loads(Path(placement).read_text())["slices"]
     assert "displacement" not in told["1"]
