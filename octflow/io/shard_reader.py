@@ -5,6 +5,7 @@ unpacked is kept for a while, for blocks that overlap: the same chunk is asked f
 """
 
 import json
+import sys
 import threading
 from collections import OrderedDict
 from functools import lru_cache
@@ -46,6 +47,7 @@ class Kept:
 
     def __init__(self, chunks: int) -> None:
         self._room, self._chunks = chunks, OrderedDict[object, Volume | None]()
+        self._free: list[Volume] = []
         self._lock = threading.Lock()
 
     def find(self, key: object) -> tuple[bool, Volume | None]:
@@ -61,7 +63,18 @@ class Kept:
         with self._lock:
             self._chunks[key] = chunk
             while len(self._chunks) > self._room:
-                self._chunks.popitem(last=False)
+                _, gone = self._chunks.popitem(last=False)
+                # One reference is `gone`, one the call: nobody else reads it, or can any more.
+                if gone is not None and sys.getrefcount(gone) == 2:
+                    self._free.append(gone)
+
+    def memory(self, shape: Shape) -> Volume:
+        """Return memory for a chunk: that of one that made room, if any, as it is."""
+        with self._lock:
+            while self._free:
+                if (chunk := self._free.pop()).shape == shape:
+                    return chunk
+        return np.empty(shape, np.float32)
 
 
 class ShardedVolume:
@@ -122,7 +135,7 @@ class ShardedVolume:
         offset, n_bytes = lies[tuple(i % n for i, n in zip(index, per_shard, strict=True))]
         if offset == ABSENT:
             return None
-        chunk = np.empty(self._chunk, np.float32)
+        chunk = self._kept.memory(self._chunk)
         with self._path(shard).open("rb", buffering=0) as file:
             file.seek(int(offset))
             numcodecs.blosc.decompress(file.read(int(n_bytes)), chunk)
