@@ -18,7 +18,7 @@ def simulate(folder, preset, *options):
     """Run `octflow simulate`."""
     wanted = ["--preset", preset, *options]
     command = [sys.executable, "-m", "octflow.cli", "simulate", str(folder), *wanted]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     return folder
 
 
