@@ -17,6 +17,7 @@ COMMANDS = {
     "simulate": "Simulate an acquisition: raw tiles with known truth.",
     "status": "Say how far a project is, what failed and what waits.",
     "verify": "Check archived copies and products against their records.",
+    "why": "Say how a product was made, from what, when and where.",
 }
 """Commands and their first line; each lives in its own file and is imported when called."""
 

@@ -72,3 +72,10 @@ def test_status_is_a_table_and_the_same_as_json(tmp_path):
     expected = counts["process_batch"]["expected"]
     assert row == ["process_batch", "0", "0", "0", "0", str(expected), str(expected)]
     assert told["slices"][0]["mosaics"][0]["batches"][0]["jobs"]["start_batch"] == "waiting"
+
+
+def test_why_refuses_a_file_of_no_project_in_one_line(tmp_path):
+    done = octflow("why", tmp_path / "a.nii")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "a.nii: found no project around it" in done.stderr
