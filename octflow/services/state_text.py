@@ -79,9 +79,9 @@ def _pace(pace: Pace) -> str:
     if not pace.left:
         return "all expected batches are processed"
     if pace.batches_per_hour is None or pace.hours_left is None:
-        return f"{pace.left} batches left; fewer than two are done, so that no pace is known"
+        return f"batches left: {pace.left}; fewer than two are done, so that no pace is known"
     return (
-        f"{pace.left} batches left; {pace.batches_per_hour:.1f} an hour lately: "
+        f"batches left: {pace.left}; {pace.batches_per_hour:.1f} an hour lately: "
         f"{pace.hours_left:.1f} h to go"
     )
 
