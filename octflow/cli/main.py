@@ -15,7 +15,9 @@ COMMANDS = {
     "declare-missing": "Declare tiles that will never come, so that their mosaic goes on.",
     "setup": "Let `snakemake --profile zircon` find the profiles of this repository.",
     "simulate": "Simulate an acquisition: raw tiles with known truth.",
+    "status": "Say how far a project is, what failed and what waits.",
     "verify": "Check archived copies and products against their records.",
+    "why": "Say how a product was made, from what, when and where.",
 }
 """Commands and their first line; each lives in its own file and is imported when called."""
 

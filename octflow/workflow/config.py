@@ -36,6 +36,8 @@ class Project(Settings):
     """Folder of all results; relative paths start at the folder of the Snakefile."""
     slice_thickness_um: float = Field(500, gt=0)
     """Thickness of a slice: the step of the microtome."""
+    slices: int | None = Field(None, ge=1)
+    """Slices the brain will have, for the percentages of `octflow status`; null: those begun."""
 
 
 class Acquisition(Settings):

@@ -8,7 +8,12 @@ from octflow.workflow.ready import Ready
 
 
 def remarks_of(ready: Ready) -> list[str]:
-    """Say what waits and what failed, one line each."""
+    """Say what waits and which tiles failed, one line each; opens the flags of all batches."""
+    return [*waits_of(ready), *failures_of(ready)]
+
+
+def waits_of(ready: Ready) -> list[str]:
+    """Say what waits and for what, one line each."""
     lines = [f"waiting: {waiting}" for waiting in ready.waiting]
     lines += [
         f"waiting: slice {slice_id}: nothing of mosaics {mosaics} has arrived"
@@ -22,6 +27,12 @@ def remarks_of(ready: Ready) -> list[str]:
     if not ready.raw_tiles:
         kind = ready.config.acquisition.format
         lines.append(f"waiting: there is no {kind} tile in {ready.raw}")
+    return lines
+
+
+def failures_of(ready: Ready) -> list[str]:
+    """Say which tiles failed in batches that are done, one line each."""
+    lines: list[str] = []
     for rule in ("convert_batch", "process_batch", "archive_batch"):
         for mosaic, batch in ready.batches:
             path = ready.project / flag(rule, mosaic=mosaic, batch=batch)

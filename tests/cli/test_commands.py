@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -5,7 +6,7 @@ import pytest
 
 from octflow.cli.cmd_setup import link_profile
 from octflow.cli.main import COMMANDS
-from octflow.io.missing import read_missing
+from octflow.io.missing import declare_missing, read_missing
 
 
 def octflow(*arguments):
@@ -57,3 +58,24 @@ def test_another_simulation_in_the_folder_is_refused_in_words(tmp_path):
     done = octflow("simulate", tmp_path, "--preset", "tiny", "--slices", 1, "--seed", 9)
     assert done.returncode == 1
     assert "another simulation" in done.stderr
+
+
+def test_status_is_a_table_and_the_same_as_json(tmp_path):
+    config = {"project": {"folder": str(tmp_path / "p")}, "acquisition": {"folder": str(tmp_path)}}
+    (tmp_path / "c.yaml").write_text(json.dumps(config))
+    declare_missing(tmp_path / "p", 1, [1], "laser off")
+    table = octflow("status", tmp_path / "c.yaml")
+    told = json.loads(octflow("status", tmp_path / "c.yaml", "--json").stdout)
+    counts = {count["rule"]: count for count in told["counts"]}
+    assert table.returncode == 0
+    (row,) = (line.split() for line in table.stdout.splitlines() if line.startswith("process_"))
+    expected = counts["process_batch"]["expected"]
+    assert row == ["process_batch", "0", "0", "0", "0", str(expected), str(expected)]
+    assert told["slices"][0]["mosaics"][0]["batches"][0]["jobs"]["start_batch"] == "waiting"
+
+
+def test_why_refuses_a_file_of_no_project_in_one_line(tmp_path):
+    done = octflow("why", tmp_path / "a.nii")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "a.nii: found no project around it" in done.stderr

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -17,6 +18,9 @@ from octflow.core.axial import axis_difference
 from octflow.io.nifti import read_nifti
 from octflow.io.records import read_record
 from octflow.io.tilemap import read_tilemap
+from octflow.services.project import session_of
+from octflow.services.state import peek_project
+from octflow.services.why import origin_of
 from octflow.simulate.accuracy import accuracy_table
 
 import runs
@@ -187,6 +191,23 @@ def test_graphs_name_the_rules(demo, option, nodes):
         runs.command(demo, option), cwd=runs.ROOT, capture_output=True, text=True, check=True
     )
     assert graph.stdout.count("[label = ") == nodes
+
+
+def test_what_is_expected_is_exactly_what_the_rules_made(demo):
+    state = peek_project(session_of(demo / "config.yaml"))
+    flags = list((demo / "project").glob("**/state/*"))
+    assert all(count.done == count.expected for count in state.counts)
+    assert sum(count.done for count in state.counts) == len(flags)
+    assert (state.failures, state.pace.left, state.waiting) == ((), 0, ())
+
+
+def test_the_stack_is_followed_back_to_every_raw_tile(demo):
+    found, jobs = set(), [origin_of(demo / "project" / "state" / "project.stacked")]
+    for job in jobs:
+        assert job.lost == ()
+        found |= {Path(p.path).resolve() for p in job.files if p.role == "raw"}
+        jobs += job.made_from
+    assert found >= {path.resolve() for path in (demo / "raw").glob("*_spectral_*.nii")}
 
 
 def test_the_accuracy_command_prints_the_table(demo):

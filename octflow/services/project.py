@@ -1,0 +1,56 @@
+"""Open a project for services: by the configuration that Snakemake would run with."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from octflow.core.errors import SettingsError
+from octflow.workflow.config import PIPELINE, read_config
+from octflow.workflow.session import Session
+
+
+def session_of(file: Path | None, base: Path = PIPELINE) -> Session:
+    """Return the project of a configuration; nothing is locked and nothing written.
+
+    Parameters
+    ----------
+    file : Path, optional
+        What would be given to `snakemake --configfile`; otherwise the configuration of the
+        repository alone.
+    base : Path
+        Folder of the Snakefile, where relative paths start.
+    """
+    values = _read(base / "config" / "config.yaml")
+    if file is not None:
+        values = merged(values, _read(file))
+    return Session(read_config(values, base), base)
+
+
+def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Lay one configuration over another, section by section, as Snakemake does.
+
+    Examples
+    --------
+    >>> merged({"a": {"x": 1, "y": [1, 2]}}, {"a": {"y": [3]}, "b": 4})
+    {'a': {'x': 1, 'y': [3]}, 'b': 4}
+    """
+    both = dict(below)
+    for key, value in above.items():
+        known = both.get(key)
+        if isinstance(known, dict) and isinstance(value, dict):
+            both[key] = merged(known, value)
+        else:
+            both[key] = value
+    return both
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text()) or {}
+    except yaml.YAMLError as error:
+        said = str(error).replace("\n", " ")
+        raise SettingsError(f"{file}: found {said}, expected YAML") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{file}: found {type(values).__name__}, expected sections")
+    return values
