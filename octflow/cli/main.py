@@ -16,6 +16,7 @@ COMMANDS = {
     "setup": "Let `snakemake --profile zircon` find the profiles of this repository.",
     "simulate": "Simulate an acquisition: raw tiles with known truth.",
     "verify": "Check archived copies and products against their records.",
+    "watch": "Run the workflow while tiles come in, as a service.",
 }
 """Commands and their first line; each lives in its own file and is imported when called."""
 
