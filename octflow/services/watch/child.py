@@ -118,9 +118,15 @@ def start(
         )
     told = [asdict(target) for target in targets]
     started = Started(process.pid, _ticks(process.pid), _boot(), told, made_ns)
-    with replacing(note) as part:
-        part.write_text(json.dumps(asdict(started)))
-    return Child(started, note, process)
+    child = Child(started, note, process)
+    try:
+        with replacing(note) as part:
+            part.write_text(json.dumps(asdict(started)))
+    except OSError:  # One that no later watcher could find must not run.
+        child.kill()
+        process.wait()
+        raise
+    return child
 
 
 def find(note: Path) -> Child | None:

@@ -63,11 +63,19 @@ class Watcher:
             self._attempts.restore(read_status(self.folder / "status.json").get("failing", {}))
         self._find_orphans()
         while not self._stop.is_set():
-            self._turn()
+            self._try_turn()
             if once and self._idle():
                 break
             self._rest()
         self._end()
+
+    def _try_turn(self) -> None:
+        """Look once; a mount that hiccups, or a full disk, costs one look and not the night."""
+        self._scan = None
+        try:
+            self._turn()
+        except OSError as error:
+            self.log.warning("this look failed: %s", error)
 
     def _turn(self) -> None:
         """Look once, and start what is ready."""

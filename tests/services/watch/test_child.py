@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,16 @@ def test_another_process_with_the_same_number_is_not_taken_for_it(started, tmp_p
     (tmp_path / "note.json").write_text(json.dumps({**note, "ticks": note["ticks"] - 1}))
     assert not children.find(tmp_path / "note.json").runs()
     assert started.runs()
+
+
+def test_a_process_that_cannot_be_noted_does_not_run(tmp_path):
+    (tmp_path / "file").touch()
+    files = {"note": tmp_path / "file" / "note.json", "log": tmp_path / "log"}
+    command = ["sh", "-c", f"echo $$ > {tmp_path}/pid; sleep 60"]
+    with pytest.raises(OSError, match="file"):
+        children.start(command, tmp_path, **files, targets=[], made_ns=[])
+    pid = (tmp_path / "pid").read_text() if (tmp_path / "pid").exists() else ""
+    assert not pid or not Path(f"/proc/{pid.strip()}").exists()
 
 
 def test_nothing_is_found_where_nothing_was_started(tmp_path):

@@ -17,8 +17,9 @@ pytestmark = pytest.mark.slow
 PATIENCE_S = 240
 
 
-def watch(folder):
-    command = [sys.executable, "-m", "octflow.cli", "watch", str(folder / "config.yaml")]
+def watch(folder, *options):
+    parts = [sys.executable, "-m", "octflow.cli", "watch"]
+    command = [*parts, str(folder / "config.yaml"), *options]
     return subprocess.Popen(command, cwd=runs.ROOT, stderr=subprocess.PIPE, text=True)
 
 
@@ -29,12 +30,13 @@ def until(there):
         time.sleep(0.05)
 
 
-def configure(folder):
+def configure(folder, **watching):
     """One mosaic of two batches, without volumes: what takes long is tested elsewhere."""
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["volume"] = {"modalities": []}
     config["ingest"] = {"stable_seconds": 1}
-    config["watch"] = {"poll_seconds": 0.5, "first_wait_s": 1}
+    config["watch"] = {"poll_seconds": 0.5, "first_wait_s": 1, **watching}
+    config["convert"] = {"max_failed_tiles": 0}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
 
 
@@ -47,10 +49,14 @@ def hold_back(folder):
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory):
+def simulated(tmp_path_factory):
+    return runs.simulate(tmp_path_factory.mktemp("simulated") / "tiny", "tiny")
+
+
+@pytest.fixture(scope="module")
+def watched(simulated, tmp_path_factory):
     """A watched project: the watcher killed in the first batch, the tiles of the second late."""
-    base = tmp_path_factory.mktemp("watched")
-    folder = runs.acquisition(runs.simulate(base / "simulated", "tiny"), base / "tiny")
+    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("watched") / "tiny")
     configure(folder)
     late = hold_back(folder)
     project = folder / "project"
@@ -109,3 +115,21 @@ def test_the_status_counts_what_was_made(watched):
     assert status["failing"] == {}
     assert status["lanes"]["tile"]["made"] == 2
     assert status["lanes"]["stitch"]["made"] == 2
+
+
+def test_a_batch_that_fails_is_tried_again_and_given_up_while_others_are_made(simulated, tmp_path):
+    folder = runs.acquisition(simulated, tmp_path / "tiny")
+    configure(folder, max_attempts=2)
+    good = hold_back(folder)
+    for path in good:
+        path.rename(folder / "raw" / path.name)
+    bad = min((folder / "raw").iterdir())
+    bad.unlink()  # The simulated file has another link.
+    bad.write_bytes(b"not a tile")
+    with watch(folder, "--once") as watcher:
+        said = watcher.communicate(timeout=PATIENCE_S)[1]
+    assert "batch-001.processed: failed, will be tried again" in said
+    assert "batch-001.processed: given up" in said
+    assert {p.name for p in runs.flags(folder) if p.suffix == ".processed"} == {
+        "batch-002.processed"
+    }
