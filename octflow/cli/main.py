@@ -18,6 +18,7 @@ COMMANDS = {
     "status": "Say how far a project is, what failed and what waits.",
     "verify": "Check archived copies and products against their records.",
     "why": "Say how a product was made, from what, when and where.",
+    "watch": "Run the workflow while tiles come in, as a service.",
 }
 """Commands and their first line; each lives in its own file and is imported when called."""
 

@@ -23,6 +23,7 @@ from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stitch.settings import StitchSettings
 from octflow.stages.volume.settings import VolumeSettings
 from octflow.workflow.instrument import calibrated, with_preset
+from octflow.workflow.lanes import WatchSettings
 
 
 class Project(Settings):
@@ -74,6 +75,7 @@ class Config(Settings):
     volume: VolumeSettings = VolumeSettings()
     register_: RegisterSettings = Field(RegisterSettings(), alias="register")
     stack: StackSettings = StackSettings()
+    watch: WatchSettings = WatchSettings()
 
 
 PIPELINE = Path(octflow.__file__).parents[1]

@@ -144,13 +144,18 @@ class Ready:
         if not files:
             return {"waits": True}
         file = files[0]
-        if self.now_s() - file.modified_s < self.config.ingest.stable_seconds:
+        if not self._stable(file):
             return {"waits": True, "settling": True}
         return {
             "path": str(file.path),
             "bytes": file.size_bytes,
             "modified_s": int(file.modified_s),
         }
+
+    def _stable(self, file: RawTile) -> bool:
+        """Tell whether a file is complete; 0 s asks nothing of clocks, which may differ."""
+        stable_s = self.config.ingest.stable_seconds
+        return stable_s == 0 or self.now_s() - file.modified_s >= stable_s
 
     def _recorded(self, mosaic: int, batch: int) -> dict[int, dict[str, Any]]:
         path = self.project / flag("start_batch", mosaic=mosaic, batch=batch)

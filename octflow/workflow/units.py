@@ -102,6 +102,12 @@ class Units:
         mosaics = self.ready.templates_of(wildcards.illumination)
         return [(m, b) for m in mosaics for b in self.config.experiment.batches_of(m)]
 
+    def batches_behind(self, mosaic: int) -> list[tuple[int, int]]:
+        """Return the batches (mosaic, batch) of a mosaic and of those its coordinates are from."""
+        templates = self.ready.templates_of(self.config.experiment.illumination_of(mosaic).name)
+        mosaics = sorted({mosaic, *templates})
+        return [(m, b) for m in mosaics for b in self.config.experiment.batches_of(m)]
+
     def grid(self, wildcards: Wildcards) -> list[list[int]]:
         """Return [tile, grid x, grid y] of every tile of a mosaic."""
         return self._grid(int(wildcards.mosaic))

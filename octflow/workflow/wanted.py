@@ -60,8 +60,12 @@ class Wanted(Units):
 
     def compared_mosaics(self, wildcards: Wildcards) -> list[str]:
         """Return the reference mosaics of a slice and of those before it is compared with."""
-        before = [name for name in self.stacked if int(name) < int(wildcards.slice)]
-        return self._reference_mosaics([*before[-COMPARED:], wildcards.slice])
+        return self.compared_with(wildcards.slice)
+
+    def compared_with(self, slice_name: str) -> list[str]:
+        """Return likewise the mosaics that a slice, by its name, is placed by."""
+        before = [name for name in self.stacked if int(name) < int(slice_name)]
+        return self._reference_mosaics([*before[-COMPARED:], slice_name])
 
     def _reference_mosaics(self, slices: list[str]) -> list[str]:
         mosaic_of = self.config.experiment.mosaic_of

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-NOT_PRODUCTS = {".snakemake", "logs", "benchmarks", "lineage", "state", "records"}
+NOT_PRODUCTS = {".snakemake", "logs", "benchmarks", "lineage", "state", "records", "watch"}
 
 
 def simulate(folder, preset, *options):

@@ -1,0 +1,30 @@
+"""`octflow watch`: the workflow while the microscope is running."""
+
+from pathlib import Path
+
+import click
+import yaml
+
+from octflow.services.watch.lock import sole_watcher
+from octflow.services.watch.loop import Watcher
+from octflow.workflow.config import PIPELINE, read_config
+
+
+@click.command("watch")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--once", is_flag=True, help="End when nothing is left to be done now.")
+@click.option("--retry", is_flag=True, help="Try again what was given up.")
+def command(file: Path, *, once: bool, retry: bool) -> None:
+    """Make what can be made from the tiles of the project of configuration FILE, as they come.
+
+    Stays in the foreground. SIGTERM lets running jobs end within `watch.grace_s`. Status, logs
+    and the lock lie in the folder watch of the project.
+
+    \b
+    Examples:
+      octflow watch /data/I46/config.yaml
+      octflow watch /data/I46/config.yaml --once
+    """  # noqa: D301 - \b keeps click from joining the lines
+    config = read_config(yaml.safe_load(file.read_text()) or {})
+    with sole_watcher(PIPELINE / config.project.folder):
+        Watcher(config, file).run(once=once, retry=retry)

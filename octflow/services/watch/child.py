@@ -1,0 +1,158 @@
+"""The Snakemake process of a lane: started, found again by a later watcher, ended."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from octflow.io.atomic import replacing
+from octflow.services.watch.targets import Target
+
+
+@dataclass(frozen=True)
+class Started:
+    """A process as the next watcher must be able to recognise it.
+
+    Numbers of processes are used again: the time of its start, in ticks since the host booted,
+    tells it from a later one.
+    """
+
+    pid: int
+    ticks: int
+    boot: str
+    targets: list[dict[str, str]]
+    made_ns: list[int]
+    """When the flags of the targets had been written before it started."""
+
+
+class Child:
+    """A process group that works for a lane; its leader is Snakemake.
+
+    Jobs that outlive a killed Snakemake are of the group, and still write: the lane is busy until
+    the last of them has ended.
+    """
+
+    def __init__(self, started: Started, note: Path, process: subprocess.Popen | None) -> None:
+        self.started, self._note, self._process = started, note, process
+        self.targets = [Target(**target) for target in started.targets]
+
+    def runs(self) -> bool:
+        """Tell whether any process of the group is alive."""
+        if self._process is not None:
+            self._process.poll()  # One that nobody has asked for its status counts as alive.
+        if _ticks(self.started.pid) not in {0, self.started.ticks} or self.started.boot != _boot():
+            return False
+        return bool(self._signal(0))
+
+    def leader_runs(self) -> bool:
+        """Tell whether Snakemake itself is alive."""
+        return self.runs() and _ticks(self.started.pid) == self.started.ticks
+
+    @property
+    def status(self) -> int | None:
+        """Exit status; None of a process that another watcher started."""
+        return None if self._process is None else self._process.returncode
+
+    def finish(self) -> None:
+        """Ask Snakemake to start no more jobs, and to end with those that run."""
+        with contextlib.suppress(ProcessLookupError):
+            if self.leader_runs():
+                os.kill(self.started.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End all processes of the group now; the next run goes on from what is finished."""
+        if self.runs():
+            self._signal(signal.SIGKILL)
+
+    def forget(self) -> None:
+        """Remove the note for later watchers."""
+        self._note.unlink(missing_ok=True)
+
+    def _signal(self, number: int) -> bool:
+        try:
+            os.killpg(self.started.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+def start(
+    command: Sequence[str],
+    folder: Path,
+    *,
+    note: Path,
+    log: Path,
+    targets: list[Target],
+    made_ns: list[int],
+) -> Child:
+    """Start a command as the leader of a group of its own, and note it for later watchers.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Words of the command.
+    folder : Path
+        Its working directory.
+    note : Path
+        File in which a later watcher finds it.
+    log : Path
+        File that everything it says is added to.
+    targets : list of Target
+        What it is to make.
+    made_ns : list of int
+        When their flags were written last, ns.
+    """
+    with log.open("ab") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    told = [asdict(target) for target in targets]
+    started = Started(process.pid, _ticks(process.pid), _boot(), told, made_ns)
+    child = Child(started, note, process)
+    try:
+        with replacing(note) as part:
+            part.write_text(json.dumps(asdict(started)))
+    except OSError:  # One that no later watcher could find must not run.
+        child.kill()
+        process.wait()
+        raise
+    return child
+
+
+def find(note: Path) -> Child | None:
+    """Find the process that an earlier watcher started; it may have ended since."""
+    try:
+        return Child(Started(**json.loads(note.read_bytes())), note, None)
+    except FileNotFoundError:
+        return None
+
+
+def gentle(nice: int, io_level: int) -> list[str]:
+    """Return the words before a command that make it give way, where the host has them."""
+    words = ["nice", "-n", str(nice)] if shutil.which("nice") else []
+    if shutil.which("ionice"):
+        words += ["ionice", "-t", "-c", "2", "-n", str(io_level)]
+    return words
+
+
+def _ticks(pid: int) -> int:
+    """Return when a process started, in ticks since boot; 0 where there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(text.rpartition(")")[2].split()[19])
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,0 +1,158 @@
+"""What every lane could make now, from the flags that are there.
+
+A target is asked for when all flags it is made from are there and not to be made anew themselves,
+and its own is missing or older. Lanes meet only here, through flags.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from octflow.core.layout import flag
+from octflow.services.watch.looks import Looks
+from octflow.workflow.lanes import Lane
+from octflow.workflow.session import Session
+
+
+@dataclass(frozen=True)
+class Target:
+    """A flag that can be made, and the state of what it is made from."""
+
+    path: str
+    inputs: str
+
+
+@dataclass
+class Inventories:
+    """What the flags of batches say they were made from; read again only where a flag changed."""
+
+    _read: dict[str, tuple[int, Any]] = field(default_factory=dict, init=False)
+
+    def of(self, path: Path) -> list[dict[str, Any]] | None:
+        """Return the raw tiles in the record of a batch; None where there is none."""
+        try:
+            changed_ns = path.stat().st_mtime_ns
+            if self._read.get(str(path), (0,))[0] != changed_ns:
+                inventory = json.loads(path.read_bytes())["parameters"]["inventory"]
+                self._read[str(path)] = (changed_ns, inventory)
+        except (OSError, ValueError, KeyError):
+            return None
+        return self._read[str(path)][1]
+
+
+class Scan:
+    """One look at a project.
+
+    Parameters
+    ----------
+    session : Session
+        As the rules will see it: made with `ingest.stable_seconds` 0.
+    looks : Looks
+        Which raw files have stopped changing.
+    inventories : Inventories
+        What batches were made from.
+    current : callable
+        Tells of targets that look older than their inputs, but are not for Snakemake.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        looks: Looks,
+        inventories: Inventories,
+        current: Callable[[Target], bool],
+    ) -> None:
+        self._session, self._current = session, current
+        self._looks, self._inventories = looks, inventories
+        self._times_ns: dict[str, int] = {}
+        self._pending: set[str] = set()
+        self.settling = 0
+        """Batches that have all tiles, some of which may still change."""
+        self.targets: dict[Lane, list[Target]] = {"tile": [], "stitch": [], "register": []}
+        self._batches()
+        self._mosaics()
+        self._slices()
+        self._stack()
+
+    def made(self, path: str) -> int:
+        """Return when a flag was written, ns; 0 where there is none."""
+        if path not in self._times_ns:
+            self._times_ns[path] = written_ns(self._session.project / path)
+        return self._times_ns[path]
+
+    def _batches(self) -> None:
+        rules = ["process_batch", *(["archive_batch"] if self._session.archived["batch"] else [])]
+        for mosaic, batch in self._session.ready.batches:
+            names = [_flag(rule, mosaic=mosaic, batch=batch) for rule in rules]
+            inventory = self._session.ready.inventory(mosaic, batch)
+            taken_in = self._session.project / flag("start_batch", mosaic=mosaic, batch=batch)
+            same = self._inventories.of(taken_in) == inventory
+            if same and all(self.made(name) for name in names):
+                continue
+            self._pending |= set(names)
+            if not self._looks.settled(inventory):
+                self.settling += 1
+                continue
+            inputs = json.dumps(inventory, sort_keys=True)
+            self.targets["tile"] += [
+                Target(name, inputs) for name in names if not (same and self.made(name))
+            ]
+
+    def _mosaics(self) -> None:
+        for name in self._session.mosaics:
+            batches = [
+                _flag("process_batch", mosaic=mosaic, batch=batch)
+                for mosaic, batch in self._session.batches_behind(int(name))
+            ]
+            self._ask("stitch", _flag("stitch_enface", mosaic=int(name)), batches)
+            self._ask("stitch", _flag("join_volumes", mosaic=int(name)), batches)
+
+    def _slices(self) -> None:
+        for name in self._session.registered:
+            mosaics = self._session.config.experiment.mosaics_of(int(name))
+            maps = [_flag("stitch_enface", mosaic=mosaic) for mosaic in mosaics]
+            self._ask("register", _flag("register_slice", slice=int(name)), maps)
+            if name in self._session.volumes_registered:
+                volumes = [_flag("join_volumes", mosaic=mosaic) for mosaic in mosaics]
+                axes = [_flag("register_slice", slice=int(name)), *volumes]
+                self._ask("register", _flag("register_volumes", slice=int(name)), axes)
+        for name in self._session.placed:
+            compared = self._session.compared_with(name)
+            maps = [_flag("stitch_enface", mosaic=int(mosaic)) for mosaic in compared]
+            self._ask("register", _flag("place_slice", slice=int(name)), maps)
+
+    def _stack(self) -> None:
+        session = self._session
+        mosaics = [int(name) for name in session.reference_mosaics]
+        inputs = [_flag("stitch_enface", mosaic=mosaic) for mosaic in mosaics]
+        inputs += [_flag("join_volumes", mosaic=mosaic) for mosaic in mosaics]
+        inputs += [_flag("register_slice", slice=int(name)) for name in session.stacked_axes]
+        inputs += [_flag("place_slice", slice=int(name)) for name in session.placed]
+        if inputs:
+            self._ask("stitch", _flag("stack_slices"), inputs)
+
+    def _ask(self, lane: Lane, path: str, inputs: list[str]) -> None:
+        """Ask for a target if its inputs are there and it is not, or is older."""
+        waits = any(name in self._pending or not self.made(name) for name in inputs)
+        newest_ns = max(self.made(name) for name in inputs)
+        target = Target(path, str(newest_ns))
+        older = self.made(path) < newest_ns and not (self.made(path) and self._current(target))
+        if not waits and not older:
+            return
+        self._pending.add(path)
+        if not waits:
+            self.targets[lane].append(target)
+
+
+def written_ns(path: Path) -> int:
+    """Return when a file was written, ns; 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _flag(rule: str, **unit: int) -> str:
+    return str(flag(rule, **unit))

@@ -1,0 +1,108 @@
+import json
+import os
+
+import pytest
+
+from octflow.core.layout import flag
+from octflow.services.watch.looks import Looks
+from octflow.services.watch.targets import Inventories, Scan
+from octflow.workflow.config import read_config
+from octflow.workflow.session import Session
+
+ROWS = [{"name": "normal", "grid_size_x": 1}, {"name": "tilted", "grid_size_x": 1, "tilt_deg": -15}]
+
+
+class Project:
+    """One slice of two mosaics of one tile each; products are flags alone."""
+
+    def __init__(self, base):
+        self.base, self.now_s, self.written = base, 0.0, 0
+        (base / "raw").mkdir()
+        values = {
+            "project": {"folder": str(base / "project")},
+            "acquisition": {"folder": str(base / "raw")},
+            "experiment": {"grid_size_y": 1, "illuminations": ROWS},
+            "ingest": {"stable_seconds": 0},
+            "archive": {"enabled": False},
+        }
+        self.session = lambda: Session(read_config(values), base)
+        self.looks = Looks(30, now_s=lambda: self.now_s)
+        self.current = set()
+
+    def acquire(self, mosaic, content="tile"):
+        path = self.base / "raw" / f"mosaic_{mosaic:03d}_image_0001_spectral_0001.nii"
+        path.write_text(content)
+        os.utime(path, (4e9, 4e9))  # The microscope's clock is decades ahead.
+
+    def make(self, rule, **unit):
+        path = self.base / "project" / flag(rule, **unit)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        inventory = self.session().ready.inventory(**unit) if "batch" in unit else []
+        path.write_text(json.dumps({"parameters": {"inventory": inventory}}))
+        self.written += 1
+        os.utime(path, (self.written, self.written))
+
+    def process(self, mosaic):
+        for rule in ("start_batch", "process_batch"):
+            self.make(rule, mosaic=mosaic, batch=1)
+
+    def stitch(self, mosaic):
+        for rule in ("stitch_enface", "join_volumes"):
+            self.make(rule, mosaic=mosaic)
+
+    def scan(self):
+        current = lambda target: target.path in self.current  # noqa: E731
+        found = Scan(self.session(), self.looks, Inventories(), current).targets
+        return {lane: [target.path.split("/")[-1] for target in found[lane]] for lane in found}
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+def test_a_tile_is_complete_by_our_own_clock(project):
+    project.acquire(1)
+    assert project.scan()["tile"] == []
+    project.now_s = 29.0
+    project.acquire(1, "grown tile")
+    assert project.scan()["tile"] == []
+    project.now_s = 58.0
+    assert project.scan()["tile"] == []
+    project.now_s = 59.0
+    assert project.scan()["tile"] == ["batch-001.processed"]
+
+
+def test_lanes_follow_each_other_through_flags(project):
+    for mosaic in (1, 2):
+        project.acquire(mosaic)
+        project.process(mosaic)
+    stitched = [f"mosaic-00{m}.{kind}stitched" for m in (1, 2) for kind in ("", "volume_")]
+    assert project.scan() == {"tile": [], "stitch": stitched, "register": []}
+    project.stitch(1)
+    project.stitch(2)
+    assert project.scan() == {"tile": [], "stitch": [], "register": ["slice-001.registered"]}
+    project.make("register_slice", slice=1)
+    assert project.scan() == {"tile": [], "stitch": ["project.stacked"], "register": []}
+    project.make("stack_slices")
+    assert project.scan() == {"tile": [], "stitch": [], "register": []}
+
+
+def test_a_rewritten_tile_has_its_batch_made_again_and_holds_up_its_mosaic(project):
+    project.acquire(1)
+    project.process(1)
+    assert project.scan()["stitch"] != []
+    project.acquire(1, "another tile")
+    assert project.scan() == {"tile": [], "stitch": [], "register": []}
+    project.now_s = 30.0
+    assert project.scan() == {"tile": ["batch-001.processed"], "stitch": [], "register": []}
+
+
+def test_a_mosaic_older_than_a_batch_is_asked_for_unless_snakemake_knows_better(project):
+    project.acquire(1)
+    project.stitch(1)
+    project.process(1)
+    paths = [str(flag(rule, mosaic=1)) for rule in ("stitch_enface", "join_volumes")]
+    assert project.scan()["stitch"] == ["mosaic-001.stitched", "mosaic-001.volume_stitched"]
+    project.current = set(paths)
+    assert project.scan()["stitch"] == []

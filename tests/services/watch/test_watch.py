@@ -1,0 +1,135 @@
+"""The watcher with real Snakemake: tiles come late, and it is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+import runs
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_S = 240
+
+
+def watch(folder, *options):
+    parts = [sys.executable, "-m", "octflow.cli", "watch"]
+    command = [*parts, str(folder / "config.yaml"), *options]
+    return subprocess.Popen(command, cwd=runs.ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def until(there):
+    end = time.monotonic() + PATIENCE_S
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def configure(folder, **watching):
+    """One mosaic of two batches, without volumes: what takes long is tested elsewhere."""
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["volume"] = {"modalities": []}
+    config["ingest"] = {"stable_seconds": 1}
+    config["watch"] = {"poll_seconds": 0.5, "first_wait_s": 1, **watching}
+    config["convert"] = {"max_failed_tiles": 0}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def hold_back(folder):
+    """Move all tiles away but those of the first batch; return those of the second."""
+    tiles = sorted((folder / "raw").iterdir())
+    for path in tiles[2:]:
+        path.rename(folder / path.name)
+    return [folder / path.name for path in tiles[2:4]]
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    return runs.simulate(tmp_path_factory.mktemp("simulated") / "tiny", "tiny")
+
+
+@pytest.fixture(scope="module")
+def watched(simulated, tmp_path_factory):
+    """A watched project: the watcher killed in the first batch, the tiles of the second late."""
+    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("watched") / "tiny")
+    configure(folder)
+    late = hold_back(folder)
+    project = folder / "project"
+    with watch(folder) as first:
+        until((project / "watch" / "lane-tile.json").exists)
+        refused = watch(folder).communicate()[1]
+        first.send_signal(signal.SIGKILL)
+    orphan = json.loads((project / "watch" / "lane-tile.json").read_text())["pid"]
+    with watch(folder) as second:
+        for path in late:
+            time.sleep(1)
+            path.rename(folder / "raw" / path.name)
+        for kind in ("stitched", "volume_stitched"):
+            until((project / "mosaic-001" / "state" / f"mosaic-001.{kind}").exists)
+        second.send_signal(signal.SIGTERM)
+        said = second.communicate()[1]
+    return folder, refused, orphan, (second.returncode, said)
+
+
+def test_a_second_watcher_is_refused_in_words(watched):
+    folder, refused, _, _ = watched
+    assert f"{folder / 'project'}: found a watcher (process " in refused
+    assert refused.count("\n") == 1
+
+
+def test_everything_is_made_of_what_came_late(watched):
+    names = {path.name for path in runs.flags(watched[0])}
+    batches = {f"batch-00{number}.processed" for number in (1, 2)}
+    assert batches | {"mosaic-001.stitched", "mosaic-001.volume_stitched"} <= names
+
+
+def test_no_job_is_done_twice_though_the_watcher_was_killed(watched):
+    attempts = (watched[0] / "project" / "lineage").rglob("attempt-*.json")
+    # Slice, mosaic, three of each batch, coordinates, maps, and the joined flags of no volumes.
+    assert [path.name for path in attempts] == ["attempt-001.json"] * 11
+
+
+def test_the_process_of_a_killed_watcher_is_taken_over(watched):
+    lines = (watched[0] / "project" / "watch" / "watch.jsonl").read_text().splitlines()
+    [found] = [json.loads(line) for line in lines if "found again" in line]
+    assert found["lane"] == "tile"
+    assert found["runs"] is True
+    with pytest.raises(ProcessLookupError):
+        os.killpg(watched[2], 0)
+
+
+def test_the_watcher_ends_on_request_and_leaves_nothing(watched):
+    folder, _, _, (status, said) = watched
+    assert status == 0, said
+    assert said.endswith("watcher ended\n")
+    assert list((folder / "project" / "watch").glob("lane-*.json")) == []
+
+
+def test_the_status_counts_what_was_made(watched):
+    status = json.loads((watched[0] / "project" / "watch" / "status.json").read_text())
+    assert status["failing"] == {}
+    assert status["lanes"]["tile"]["made"] == 2
+    assert status["lanes"]["stitch"]["made"] == 2
+
+
+def test_a_batch_that_fails_is_tried_again_and_given_up_while_others_are_made(simulated, tmp_path):
+    folder = runs.acquisition(simulated, tmp_path / "tiny")
+    configure(folder, max_attempts=2)
+    good = hold_back(folder)
+    for path in good:
+        path.rename(folder / "raw" / path.name)
+    bad = min((folder / "raw").iterdir())
+    bad.unlink()  # The simulated file has another link.
+    bad.write_bytes(b"not a tile")
+    with watch(folder, "--once") as watcher:
+        said = watcher.communicate(timeout=PATIENCE_S)[1]
+    assert "batch-001.processed: failed, will be tried again" in said
+    assert "batch-001.processed: given up" in said
+    assert {p.name for p in runs.flags(folder) if p.suffix == ".processed"} == {
+        "batch-002.processed"
+    }
