@@ -23,6 +23,7 @@ from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stitch.settings import StitchSettings
 from octflow.stages.volume.settings import VolumeSettings
 from octflow.workflow.instrument import calibrated, with_preset
+from octflow.workflow.listeners import EventSettings
 
 
 class Project(Settings):
@@ -72,6 +73,7 @@ class Config(Settings):
     volume: VolumeSettings = VolumeSettings()
     register_: RegisterSettings = Field(RegisterSettings(), alias="register")
     stack: StackSettings = StackSettings()
+    events: EventSettings = EventSettings()
 
 
 PIPELINE = Path(octflow.__file__).parents[1]
