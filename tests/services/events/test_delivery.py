@@ -23,7 +23,7 @@ def hook(server, name="lab", **changes):
     return {"kind": "webhook", "name": name, "url": f"{server.url}hook", **changes}
 
 
-def until(said, seconds=8.0):
+def until(said, seconds=20.0):
     end = time.monotonic() + seconds
     while not said() and time.monotonic() < end:
         time.sleep(0.02)
@@ -72,12 +72,17 @@ def test_the_order_of_a_unit_is_kept_while_others_go_ahead(project, server):
 def test_a_hanging_listener_does_not_delay_another(project, server):
     for slice_id in range(1, 6):
         project.succeed("start_slice", slice=slice_id)
-    slow = {"kind": "command", "name": "slow", "command": ["sleep", "30"], "timeout_s": 2}
+    end = project.folder / "end"
+    hang = ["sh", "-c", f"while [ ! -e {end} ]; do sleep 0.05; done"]
+    slow = {"kind": "command", "name": "slow", "command": hang, "timeout_s": 60}
     with Events(project.config(slow, hook(server)), project.folder) as events:
         events.scan()
         events.start()
-        assert until(lambda: len(server.events()) == 5, 1.5)
-        assert events.left == 5
+        try:
+            assert until(lambda: len(server.events()) == 5)
+            assert until(lambda: events.left == 5)
+        finally:
+            end.touch()
 
 
 def test_a_hanging_reply_is_given_up_and_asked_for_again(project, server):
@@ -195,4 +200,4 @@ def test_sigterm_ends_following_at_once(project, server):
     running = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "no_proxy": "*"})
     assert until(lambda: server.events())
     running.send_signal(signal.SIGTERM)
-    assert running.wait(5) == 0
+    assert running.wait(20) == 0
