@@ -32,6 +32,9 @@ NAMES = {
 }
 """What the flag of a rule says, without the prefix."""
 
+PROCESSED = f"{PREFIX}batch.processed"
+"""Type of the event of a batch whose tiles are worked on."""
+
 PROGRESSED = f"{PREFIX}mosaic.progressed"
 """Type of the event of a quarter of a mosaic's tiles."""
 

@@ -1,8 +1,10 @@
 """Find flags and failed attempts that are new, and keep their events in the project's log."""
 
+import copy
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from octflow.core.record import Record
 from octflow.io.records import read_record
 from octflow.services.events.catalogue import (
     NAMES,
-    PREFIX,
+    PROCESSED,
     Context,
     Event,
     event_of,
@@ -62,34 +64,38 @@ class EventLog:
         self.context = context
         self.experiment = experiment
         self._journal = Journal(project / FOLDER / "events.jsonl")
-        self.load()
-
-    def load(self) -> None:
-        """Read the log from the disk, and forget everything else."""
         self._seen: dict[str, Stamp] = {}
-        self._ids: set[str] = set()
-        self._tiles: dict[int, dict[int, int]] = {}
-        self._failing: set[tuple[str, str]] = set()
+        self._known = _Known()
         self.events: list[Event] = []
         for line in self._journal.read():
             self._seen[line["path"]] = (line["mtime_ns"], line["bytes"])
-            self._remember([Event.model_validate(plain) for plain in line["events"]])
+            for event in (Event.model_validate(plain) for plain in line["events"]):
+                self._known.add(event)
+                self.events.append(event)
 
     def scan(self) -> None:
-        """Look for what is new; `events` has it once it is on disk."""
-        records = sorted(self._new_records(), key=lambda found: found[0].ended_at)
-        lines = []
-        for record, path, stamp in records:
-            if told := self._told_by(record, path):
-                self._remember(told)
-                lines.append(_line(told, path, stamp))
-        try:
-            self._journal.append(*lines)
-        except OSError:
-            self.load()  # What the disk did not take is found again by the next look.
-            raise
+        """Look for what is new; `events` has it once it is on disk.
 
-    def _new_records(self) -> Iterator[tuple[Record, str, Stamp]]:
+        Raises
+        ------
+        OSError
+            Something cannot be read or written; all of it is found again by the next look.
+        """
+        seen: dict[str, Stamp] = {}
+        # By the end of their jobs, and as events: the records of a whole project fill memory.
+        found = sorted(self._new_events(seen), key=lambda item: item[0].time)
+        known = copy.deepcopy(self._known) if found else self._known
+        lines, events = [], []
+        for event, path in found:
+            if told := self._told_with(event, known):
+                lines.append(_line(told, path, seen[path]))
+                events += told
+        self._journal.append(*lines)
+        self._seen |= seen
+        self._known = known
+        self.events += events
+
+    def _new_events(self, seen: dict[str, Stamp]) -> Iterator[tuple[Event, str]]:
         for file in self._files():
             path = str(file.relative_to(self.project))
             try:
@@ -103,9 +109,9 @@ class EventLog:
             except DataError as error:
                 log.warning("no event: %s", error)
                 record = None
-            self._seen[path] = stamp
+            seen[path] = stamp
             if record:
-                yield record, path, stamp
+                yield event_of(record, path, self.context), path
 
     def _record(self, file: Path, path: str) -> Record | None:
         """Read a flag, or an attempt that failed; None for attempts that succeeded."""
@@ -123,53 +129,63 @@ class EventLog:
             yield from (file for file in files if _FLAG.fullmatch(f"{relative}/{file.name}"))
         yield from sorted(self.project.glob("lineage/*/*/attempt-*.json"))
 
-    def _told_by(self, record: Record, path: str) -> list[Event]:
-        event = event_of(record, path, self.context)
-        if event.id in self._ids:
+    def _told_with(self, event: Event, known: "_Known") -> list[Event]:
+        """Return an event, complete, with the one it brings along; nothing if it is known."""
+        if event.id in known.ids:
             return []
-        if record.status == "failed":
-            again = _job(event) in self._failing
+        if event.type.endswith(".failed"):
+            again = _job(event) in known.failing
             event = event.model_copy(update={"data": {**event.data, "again": again}})
-        return [event, *self._progress(event)]
+        before = known.tiles_of(event)
+        known.add(event)
+        reached = self._progress(event, before, known.tiles_of(event))
+        if reached is None or reached.id in known.ids:
+            return [event]
+        known.add(reached)
+        return [event, reached]
 
-    def _progress(self, event: Event) -> list[Event]:
+    def _progress(self, event: Event, before: int, done: int) -> Event | None:
         """Return the quarter of the tiles that a batch completes; of several, the last."""
-        if event.type != f"{PREFIX}batch.processed":
-            return []
-        mosaic, batch, tiles = _batch_tiles(event)
-        before = self._tiles.get(mosaic, {})
+        if event.type != PROCESSED:
+            return None
+        mosaic = event.data["unit"]["mosaic"]
         batches = self.experiment.batches_of(mosaic)
-        expected = sum(len(self.experiment.tiles_of(mosaic, b)) for b in batches)
-        done = sum({**before, batch: tiles}.values())
+        expected = sum(len(self.experiment.tiles_of(mosaic, batch)) for batch in batches)
         percent = min(100, done * 4 // expected * 25)
-        if percent <= min(100, sum(before.values()) * 4 // expected * 25):
-            return []
-        reached = progress_event(event, done, expected, percent)
-        return [] if reached.id in self._ids else [reached]
+        if percent <= before * 4 // expected * 25:
+            return None
+        return progress_event(event, done, expected, percent)
 
-    def _remember(self, events: list[Event]) -> None:
-        for event in events:
-            self._ids.add(event.id)
-            self.events.append(event)
-            if event.type.endswith(".failed"):
-                self._failing.add(_job(event))
-            else:
-                self._failing.discard(_job(event))
-            if event.type == f"{PREFIX}batch.processed":
-                mosaic, batch, tiles = _batch_tiles(event)
-                self._tiles.setdefault(mosaic, {})[batch] = tiles
+
+@dataclass
+class _Known:
+    """What events of the past decide of those to come."""
+
+    ids: set[str] = field(default_factory=set)
+    failing: set[tuple[str, str]] = field(default_factory=set)
+    tiles: dict[int, dict[int, int]] = field(default_factory=dict)
+    """Tiles worked on, by mosaic and batch."""
+
+    def add(self, event: Event) -> None:
+        """Remember an event."""
+        self.ids.add(event.id)
+        if event.type.endswith(".failed"):
+            self.failing.add(_job(event))
+        else:
+            self.failing.discard(_job(event))
+        if event.type == PROCESSED:
+            unit, totals = event.data["unit"], event.data["totals"]
+            tiles = sum(totals.get(f"tiles_{word}", 0) for word in ("ok", "failed", "missing"))
+            self.tiles.setdefault(unit["mosaic"], {})[unit["batch"]] = int(tiles)
+
+    def tiles_of(self, event: Event) -> int:
+        """Return the tiles worked on of the mosaic of an event."""
+        return sum(self.tiles.get(event.data["unit"].get("mosaic"), {}).values())
 
 
 def _job(event: Event) -> tuple[str, str]:
     """Return rule and unit: what an attempt is an attempt of."""
     return event.data["rule"], str(sorted(event.data["unit"].items()))
-
-
-def _batch_tiles(event: Event) -> tuple[int, int, int]:
-    """Return mosaic, batch and number of tiles that a processed batch accounts for."""
-    unit, totals = event.data["unit"], event.data["totals"]
-    tiles = sum(totals.get(f"tiles_{word}", 0) for word in ("ok", "failed", "missing"))
-    return unit["mosaic"], unit["batch"], int(tiles)
 
 
 def _line(events: list[Event], path: str, stamp: Stamp) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Events:
     Raises
     ------
     DataError
-        Another process delivers the events of the project.
+        There is no such folder, or another process delivers the events of the project.
     """
 
     def __init__(self, config: Config, project: Path) -> None:
@@ -47,6 +47,8 @@ class Events:
 
     def __enter__(self) -> Self:
         enabled = [listener for listener in self.settings.listeners if listener.enabled]
+        if not self.project.is_dir():
+            raise DataError(self.project, found="no folder", expected="a project")
         senders = [(listener, sender_of(listener)) for listener in enabled]
         self._lock = _locked(self.project / FOLDER / "lock")
         named = self._config.project

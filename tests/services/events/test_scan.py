@@ -142,3 +142,30 @@ def test_an_event_outlives_its_flag_and_a_torn_line(project):
     log = log_of(project)
     log.scan()
     assert types(log) == ["batch.processed", "mosaic.progressed"] * 2
+
+
+def test_a_look_that_fails_on_the_way_loses_nothing(project):
+    for batch in (1, 2):
+        project.process(batch)
+    log = log_of(project)
+    unreadable = project.folder / "mosaic-001/state/batch-003.processed"
+    unreadable.mkdir()
+    with pytest.raises(IsADirectoryError):
+        log.scan()
+    assert types(log) == []
+    unreadable.rmdir()
+    log.scan()
+    assert types(log) == ["batch.processed", "mosaic.progressed"] * 2
+
+
+def test_a_log_that_cannot_be_written_loses_nothing(project):
+    project.process(1)
+    log = log_of(project)
+    in_the_way = project.folder / "state/events/events.jsonl"
+    in_the_way.mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        log.scan()
+    assert types(log) == []
+    in_the_way.rmdir()
+    log.scan()
+    assert types(log) == ["batch.processed", "mosaic.progressed"]
