@@ -1,6 +1,6 @@
 import pytest
 
-from octflow.core.layout import flag
+from octflow.core.layout import FLAGS, flag
 from octflow.core.record import Outcome, Product, Tiles, Unit
 from octflow.io.records import write_record
 from octflow.services.events.service import Events
@@ -65,6 +65,11 @@ class Project:
         record = attempt.failed(OSError(message), "transient")
         write_record(self.folder / attempt.folder / f"attempt-{number:03d}.json", record)
         return record
+
+    def ids(self, rule):
+        """The unit of a rule, as its flag's path asks for it."""
+        ids = {"slice": 1, "mosaic": 1, "batch": 1, "illumination": "normal", "share": 1}
+        return {key: value for key, value in ids.items() if f"{{{key}" in FLAGS[rule]}
 
     def process(self, batch, mosaic=1):
         tiles = Tiles(ok=[2 * batch - 1, 2 * batch])
