@@ -36,7 +36,11 @@ class SlackSender:
             raise SettingsError(
                 f"listener {listener.name}: found no slack_sdk, expected octflow[slack]"
             )
-        token = read_secret(listener.token_env, listener.token_file)
+        if not (token := read_secret(listener.token_env, listener.token_file)):
+            raise SettingsError(
+                f"listener {listener.name}: found neither token_env nor token_file, "
+                "expected one of them"
+            )
         self.listener = listener
         self._client = WebClient(
             token, base_url=listener.api_url, timeout=max(1, round(listener.timeout_s))

@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from octflow.core.errors import SettingsError
 from octflow.core.record import Tiles
 from octflow.services.events.service import Events
 from octflow.services.events.slack import SlackSender
@@ -48,6 +49,13 @@ def test_the_token_is_sent_and_kept_nowhere(project, server, slack, caplog):
     assert TOKEN.encode() not in kept
     assert "Slack: invalid_auth" in caplog.text
     assert TOKEN not in caplog.text
+
+
+def test_a_token_that_nobody_gives_is_refused_before_anything_is_sent(project, server, slack):
+    project.fail("start_slice", slice=1)
+    with pytest.raises(SettingsError, match="slack: found neither token_env nor token_file"):
+        project.deliver(slack(token_env=None))
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(
