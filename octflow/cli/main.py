@@ -13,6 +13,7 @@ COMMANDS = {
     "calibrate": "Estimate the dispersion from raw tiles, and check the wavelength maps.",
     "config": "Print or check the configuration; write the generated files.",
     "declare-missing": "Declare tiles that will never come, so that their mosaic goes on.",
+    "events": "Tell commands, webhooks and Slack what happened in a project.",
     "setup": "Let `snakemake --profile zircon` find the profiles of this repository.",
     "simulate": "Simulate an acquisition: raw tiles with known truth.",
     "status": "Say how far a project is, what failed and what waits.",

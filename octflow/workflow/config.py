@@ -24,6 +24,7 @@ from octflow.stages.stitch.settings import StitchSettings
 from octflow.stages.volume.settings import VolumeSettings
 from octflow.workflow.instrument import calibrated, with_preset
 from octflow.workflow.lanes import WatchSettings
+from octflow.workflow.listeners import EventSettings
 
 
 class Project(Settings):
@@ -76,6 +77,7 @@ class Config(Settings):
     register_: RegisterSettings = Field(RegisterSettings(), alias="register")
     stack: StackSettings = StackSettings()
     watch: WatchSettings = WatchSettings()
+    events: EventSettings = EventSettings()
 
 
 PIPELINE = Path(octflow.__file__).parents[1]

@@ -1,0 +1,64 @@
+"""The page for people against what a listener is told, across restarts."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from octflow.core.layout import FLAGS
+
+PAGE = (Path(__file__).parents[3] / "docs/events.md").read_text()
+FAILING = ("process_batch", "stitch_enface", "register_slice", "stack_slices")
+
+
+def column(section, number):
+    """The words in code style of a column of the table of a section, row by row."""
+    rows = [r for r in PAGE.split(f"## {section}\n")[1].split("\n## ")[0].splitlines() if "|" in r]
+    return [re.findall(r"`([^`]+)`", row.split("|")[number]) for row in rows[2:]]
+
+
+@pytest.fixture
+def told(project, server):
+    """All events that a webhook was told while its process was started three times."""
+    hook = {"kind": "webhook", "name": "lab", "url": f"{server.url}hook"}
+    server.faults = [500, 500]
+    for rules in (list(FLAGS)[:6], list(FLAGS)[6:]):
+        for rule in rules:
+            project.succeed(rule, **project.ids(rule))
+        assert project.deliver(hook) == 0
+    project.process(1)
+    for rule in FAILING:
+        project.fail(rule, **project.ids(rule))
+    assert project.deliver(hook) == 0
+    return server.events()
+
+
+def test_a_listener_is_told_every_type_of_the_page_and_no_other(told):
+    documented = {f"linc.oct.{name}" for row in column("Catalogue", 1) for name in row}
+    assert {event["type"] for event in told} == documented
+
+
+def test_the_page_names_the_rule_of_every_type():
+    rows = PAGE.split("## Catalogue\n")[1].splitlines()
+    assert all(any(f"| {rule}" in row for row in rows) for rule in FLAGS)
+
+
+def test_every_event_has_the_payload_of_the_page_and_no_more(told):
+    documented = {key for row in column("Payload", 1) for key in row}
+    failures_only = {"error", "again"}
+    for event in told:
+        failed = event["type"].endswith(".failed")
+        assert set(event["data"]) == (documented if failed else documented - failures_only)
+
+
+def test_every_event_is_a_cloud_event_with_a_utc_time(told):
+    required = {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"}
+    assert all(set(event) == required for event in told)
+    offsets = {datetime.fromisoformat(event["time"]).utcoffset().total_seconds() for event in told}
+    assert offsets == {0}
+
+
+def test_totals_are_those_of_the_page(told):
+    documented = {key for row in column("Payload", 2) for key in row}
+    assert {key for event in told for key in event["data"]["totals"]} <= documented
