@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := phantom
 BENCH := .venv-bench
 
-.PHONY: help install demo simulate accuracy dag report format lint types octave parity test test-fast generated benchmark-mosaics clean
+.PHONY: help install demo simulate accuracy dag report format lint types octave slurm parity test test-fast generated benchmark-mosaics clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -69,6 +69,9 @@ test-fast: install  ## run the tests that take no real run of the workflow
 octave:  ## install GNU Octave where it is missing
 	envs/install-octave
 
+slurm:  ## install Slurm where it is missing
+	envs/install-slurm
+
 parity: install octave  ## print format | backend | product | largest difference | bound
 	$(BIN)/pytest -q tests/parity
 
@@ -83,7 +86,7 @@ benchmark-mosaics: $(BENCH)/installed  ## time coordinates, maps, volumes agains
 	$(BENCH)/bin/python benchmarks/enface.py
 	$(BENCH)/bin/python benchmarks/volumes.py
 
-test: lint types octave  ## run all checks
+test: lint types octave slurm  ## run all checks
 	$(BIN)/pytest -n 2 --dist loadfile
 
 clean:  ## remove the demo's results and what was built; never the simulated raw tiles

@@ -112,6 +112,10 @@ class Executor(_Part):
     """local, slurm, ..."""
     scheduler_job: str | None
     """Job id of the scheduler."""
+    partition: str | None = None
+    """Partition (queue) of the scheduler."""
+    node: str | None = None
+    """Name by which the scheduler knows the host."""
     pool: str
     """tile, stitch, register or upload."""
     threads: int

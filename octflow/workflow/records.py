@@ -118,6 +118,8 @@ def _executor(pool: str, threads: int) -> Executor:
         pid=os.getpid(),
         scheduler="slurm" if slurm_job else "local",
         scheduler_job=slurm_job,
+        partition=os.environ.get("SLURM_JOB_PARTITION"),
+        node=os.environ.get("SLURMD_NODENAME"),
         pool=pool,
         threads=threads,
     )

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,30 @@ def snakemake(folder, *options, cores=1, before=()):
         text=True,
     )
     return done.returncode, done.stdout
+
+
+def by_profile(profile, folder, *options):
+    """Return the command that runs Snakemake with a profile of the repository."""
+    parts = [sys.executable, "-m", "snakemake", "--profile", str(ROOT / "profiles" / profile)]
+    return [*parts, *options, "--configfile", str(folder / "config.yaml")]
+
+
+@contextmanager
+def started(arguments, said, environment):
+    """Start a command in the repository; what it says goes to a file."""
+    with said.open("w") as out:
+        run = subprocess.Popen(
+            arguments,
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment | {"PYTHONPATH": str(ROOT)},
+        )
+    try:
+        yield run
+    finally:
+        run.terminate()
+        run.wait()
 
 
 def mount(*arguments):

@@ -4,6 +4,7 @@ import shutil
 import string
 
 import pytest
+import yaml
 
 from octflow.core.layout import FLAGS
 
@@ -51,6 +52,13 @@ def test_flags_lie_where_the_layout_says(rules):
             **values
         )
     assert {rule.name for rule in rules} == set(FLAGS)
+
+
+def test_the_slurm_profile_sends_the_register_pool_and_no_other_to_auxiliary_nodes(rules):
+    profile = yaml.safe_load((style.ROOT / "profiles/slurm/config.yaml").read_text())
+    sent = {rule: chosen["slurm_partition"] for rule, chosen in profile["set-resources"].items()}
+    assert sent == {rule.name: "aux" for rule in rules if "register_pool" in rule.resources}
+    assert "slurm_partition=zircon" in profile["default-resources"]
 
 
 BAD_RULES = {
