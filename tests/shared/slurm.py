@@ -109,12 +109,14 @@ class Cluster:
         # The controller would find it out by itself, some fifteen seconds later.
         self.ask("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=power")
 
-    def processes(self, node):
-        """Find the processes of this cluster that run on a node."""
+    def processes(self, node, word=""):
+        """Find the processes of this cluster that run on a node, with a word in their command."""
         for path in Path("/proc").glob("[0-9]*/environ"):
             with suppress(OSError):
                 words = path.read_text(errors="replace").split("\0")
-                if f"SLURMD_NODENAME={node}" in words and any(str(self.folder) in w for w in words):
+                ours = any(str(self.folder) in w for w in words)
+                command = path.with_name("cmdline").read_text(errors="replace")
+                if ours and f"SLURMD_NODENAME={node}" in words and word in command:
                     yield int(path.parent.name)
 
     def wait_until_idle(self, seconds=30):

@@ -10,6 +10,8 @@ import runs
 import slurm
 
 pytestmark = [pytest.mark.slow, slurm.needs_slurm]
+# Far more than it takes: a scheduler that is misread is waited for without end.
+PATIENCE_S = 300
 TARGET = "state/slice-001.registered"
 BEFORE = ["start_slice", "start_mosaic", "start_batch", "convert_batch", "process_batch"]
 BEFORE += ["find_tilemap", "stitch_enface"]
@@ -40,7 +42,7 @@ def ran(acquired, tmp_path_factory):
         arguments = runs.by_profile("slurm", acquired, TARGET, *OPTIONS)
         with runs.started(arguments, acquired / "said", lab.environment) as run:
             lost = _cut_power_of_registration(lab, run)
-            run.wait()
+            run.wait(timeout=PATIENCE_S)
     said = (acquired / "said").read_text()
     assert run.returncode == 0, said
     attempts = (acquired / "project" / "lineage").rglob("attempt-*.json")
@@ -48,10 +50,11 @@ def ran(acquired, tmp_path_factory):
 
 
 def _cut_power_of_registration(lab, run):
-    """Wait until a job runs on an auxiliary node, then take the node away."""
-    while run.poll() is None:
+    """Wait until the function of the job runs on an auxiliary node, then take the node away."""
+    end = time.monotonic() + PATIENCE_S
+    while run.poll() is None and time.monotonic() < end:
         for node in slurm.PARTITIONS["aux"]:
-            if any(lab.processes(node)):
+            if any(lab.processes(node, "register_slice.py")):
                 lab.cut_power(node)
                 return node
         time.sleep(0.1)
