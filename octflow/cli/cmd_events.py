@@ -42,7 +42,7 @@ def command(config_file: Path, mode: str) -> None:
             return
         count = events.scan()
         left = events.deliver()
-    click.echo(f"{count} events, {left} deliveries left")
+    click.echo(f"{count} events in all, {left} deliveries left")
     if left:
         sys.exit(1)
 

@@ -62,7 +62,8 @@ def test_the_order_of_a_unit_is_kept_while_others_go_ahead(project, server):
     project.process(1)
     project.succeed("start_slice", slice=1)
     server.faults = [500]
-    assert project.deliver(hook(server, types=["*.started", "*.processed"])) == 0
+    waits = {"first_wait_s": 1, "max_wait_s": 1}
+    assert project.deliver(hook(server, types=["*.started", "*.processed"], **waits)) == 0
     order = [(e["subject"], e["type"].rsplit(".", 1)[1]) for e in server.events()]
     batch = [word for subject, word in order if subject == "mosaic-001/batch-001"]
     assert batch == ["started", "processed"]
