@@ -15,7 +15,7 @@ def load_rules(tmp_path_factory):
 
     def load(snakefile: Path) -> list[Rule]:
         project = tmp_path_factory.mktemp("project")
-        with SnakemakeApi() as api, pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, SnakemakeApi() as api:
             patch.chdir(project)
             workflow = api.workflow(
                 resource_settings=ResourceSettings(cores=1),
