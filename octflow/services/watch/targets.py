@@ -5,6 +5,7 @@ and its own is missing or older. Lanes meet only here, through flags.
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,10 @@ class Scan:
         self._pending: set[str] = set()
         self.settling = 0
         """Batches that have all tiles, some of which may still change."""
+        self.settles_in_s = math.inf
+        """Time until the first of them is complete, if none of its files changes again."""
+        self.waiting = [str(waiting) for waiting in session.ready.waiting]
+        """Batches that lack tiles, in words."""
         self.targets: dict[Lane, list[Target]] = {"tile": [], "stitch": [], "register": []}
         self._batches()
         self._mosaics()
@@ -92,8 +97,9 @@ class Scan:
             if same and all(self.made(name) for name in names):
                 continue
             self._pending |= set(names)
-            if not self._looks.settled(inventory):
+            if wait_s := self._looks.remaining_s(inventory):
                 self.settling += 1
+                self.settles_in_s = min(self.settles_in_s, wait_s)
                 continue
             inputs = json.dumps(inventory, sort_keys=True)
             self.targets["tile"] += [
