@@ -22,6 +22,10 @@ FLAGS = {
     "register_volumes": "state/slice-{slice:03d}.volumes_registered",
     "place_slice": "state/slice-{slice:03d}.placed",
     "stack_slices": "state/project.stacked",
+    "upload_batch": "mosaic-{mosaic:03d}/state/batch-{batch:03d}.uploaded",
+    "upload_mosaic": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.uploaded",
+    "upload_volume": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.volume_uploaded",
+    "upload_slice": "state/slice-{slice:03d}.uploaded",
 }
 """Flag of every rule, relative to the project folder; a rule stands below those it reads from."""
 
