@@ -79,3 +79,20 @@ def test_why_refuses_a_file_of_no_project_in_one_line(tmp_path):
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "a.nii: found no project around it" in done.stderr
+
+
+def test_a_mark_is_shown_and_a_replay_of_nothing_refused(tmp_path):
+    config = {"project": {"folder": str(tmp_path / "p")}, "acquisition": {"folder": str(tmp_path)}}
+    (tmp_path / "c.yaml").write_text(json.dumps(config))
+    octflow("mark", "--slice", 2, "--hold", "torn", tmp_path / "c.yaml")
+    assert "ON HOLD  slice 2: torn (" in octflow("mark", tmp_path / "c.yaml").stdout
+    done = octflow("replay", "--slice", 2, "--from", "stitch", tmp_path / "c.yaml")
+    assert done.returncode == 1
+    assert "found no flag in slice 2, expected one of stitch" in done.stderr
+
+
+def test_a_part_is_named_once(tmp_path):
+    done = octflow("replay", "--slice", 2, "--batch", "1/1", "--from", "stitch")
+    assert done.returncode == 2
+    assert "found 2 of --slice, --mosaic, --batch" in done.stderr
+    assert "expected MOSAIC/BATCH" in octflow("mark", "--batch", "1", "--note", "x").stderr
