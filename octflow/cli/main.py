@@ -15,6 +15,7 @@ COMMANDS = {
     "declare-missing": "Declare tiles that will never come, so that their mosaic goes on.",
     "events": "Tell commands, webhooks and Slack what happened in a project.",
     "mark": "Put a part of the sample on hold, release it, or leave a note.",
+    "pages": "Write the progress of a project as HTML pages.",
     "replay": "Have a part of a project made anew from a stage on, with all that follows.",
     "setup": "Let `snakemake --profile zircon` find the profiles of this repository.",
     "simulate": "Simulate an acquisition: raw tiles with known truth.",

@@ -22,6 +22,10 @@ FLAGS = {
     "register_volumes": "state/slice-{slice:03d}.volumes_registered",
     "place_slice": "state/slice-{slice:03d}.placed",
     "stack_slices": "state/project.stacked",
+    "upload_batch": "mosaic-{mosaic:03d}/state/batch-{batch:03d}.uploaded",
+    "upload_mosaic": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.uploaded",
+    "upload_volume": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.volume_uploaded",
+    "upload_slice": "state/slice-{slice:03d}.uploaded",
 }
 """Flag of every rule, relative to the project folder; a rule stands below those it reads from."""
 
@@ -30,6 +34,7 @@ ARCHIVED = "mosaic-{mosaic:03d}/archived"
 
 MISSING = "state/missing.json"
 """Tiles declared missing, relative to the project folder."""
+
 
 MARKS = "state/marks.json"
 """What people decided about parts of the sample, relative to the project folder."""
@@ -52,40 +57,42 @@ def flag(rule: str, **unit: int | str) -> Path:
     return Path(FLAGS[rule].format(**unit))
 
 
-def parse_flag(path: str) -> tuple[str, dict[str, int | str]] | None:
-    """Return the rule of a flag and what its wildcards are; None of another file.
+def job_of(path: str) -> tuple[str, dict[str, int | str]] | None:
+    """Return the rule and the unit that a flag is of; None where a path is no flag.
 
     Examples
     --------
-    >>> parse_flag("mosaic-001/state/batch-002.processed")
+    >>> job_of("mosaic-001/state/batch-002.processed")
     ('process_batch', {'mosaic': 1, 'batch': 2})
-    >>> parse_flag("mosaic-001/state/mosaic-001.volume_stitched")
-    ('join_volumes', {'mosaic': 1})
-    >>> parse_flag("state/missing.json")
+    >>> job_of("state/tilemap-normal.found")
+    ('find_tilemap', {'illumination': 'normal'})
+    >>> job_of("state/missing.json") is None
+    True
     """
-    for rule, pattern in _patterns():
-        if match := pattern.fullmatch(path):
-            found = match.groupdict()
-            return rule, {k: int(v) if v.isdigit() else v for k, v in found.items()}
+    for rule, pattern in _patterns().items():
+        if found := pattern.fullmatch(path):
+            ids = found.groupdict().items()
+            return rule, {key: int(word) if word.isdigit() else word for key, word in ids}
     return None
 
 
 @cache
-def _patterns() -> list[tuple[str, re.Pattern]]:
-    """Return what flags look like; those with fewer wildcards first, others match them too."""
-    fewest = sorted(FLAGS.items(), key=lambda item: len(set(re.findall(r"{(\w+)", item[1]))))
-    return [(rule, re.compile(_pattern(flag_of_rule))) for rule, flag_of_rule in fewest]
+def _patterns() -> dict[str, re.Pattern[str]]:
+    """Return the flags as patterns, those with fewer names to be filled in first."""
+    plainest = sorted(FLAGS.items(), key=lambda item: item[1].count("{"))
+    return {rule: re.compile(_pattern(template)) for rule, template in plainest}
 
 
-def _pattern(flag_of_rule: str) -> str:
-    """Turn the first mention of a wildcard into a group, and others into references to it."""
-    known: set[str] = set()
-
-    def group(match: re.Match) -> str:
-        name, number = match.group(1), match.group(2)
-        if name in known:
-            return f"(?P={name})"
-        known.add(name)
-        return f"(?P<{name}>{r'[0-9]{3,}' if number else '[a-zA-Z][a-zA-Z0-9]*'})"
-
-    return re.sub(r"\\{(\w+)(:03d)?\\}", group, re.escape(flag_of_rule))
+def _pattern(template: str) -> str:
+    """Return the pattern of a flag; a number that stands in it twice is the same number."""
+    pattern, seen = "", set()
+    for word in re.split(r"(\{[^}]*\})", template):
+        name = word.strip("{}").split(":")[0]
+        if not word.startswith("{"):
+            pattern += re.escape(word)
+        elif name in seen:
+            pattern += f"(?P={name})"
+        else:
+            seen.add(name)
+            pattern += f"(?P<{name}>{r'[0-9]{3,}' if ':' in word else '[a-zA-Z][a-zA-Z0-9]*'})"
+    return pattern

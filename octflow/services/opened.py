@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from octflow.core.layout import FLAGS, parse_flag
+from octflow.core.layout import FLAGS, job_of
 from octflow.core.part import Part
 from octflow.core.record import Record
 from octflow.io.lock import WAIT_S, Lock
@@ -63,7 +63,7 @@ class Flags(MutableMapping[str, Record]):
         return read_record(self._project / path)
 
     def __setitem__(self, path: str, record: Record) -> None:
-        if parse_flag(path) is None:
+        if job_of(path) is None:
             raise KeyError(f"{path}: found no flag, expected one of {', '.join(FLAGS.values())}")
         self._set[path] = record
 
@@ -239,5 +239,5 @@ def _marks_of(project: Path, part: Part) -> tuple[Mark, ...]:
 
 
 def _rank(path: str) -> int:
-    parsed = parse_flag(path)
+    parsed = job_of(path)
     return _RULES.index(parsed[0]) if parsed else 0

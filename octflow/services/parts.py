@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from octflow.core.layout import parse_flag
+from octflow.core.layout import job_of
 from octflow.core.part import Part
 from octflow.core.record import Unit
 from octflow.workflow.session import Session
@@ -28,7 +28,7 @@ def flags_in(session: Session, part: Part) -> dict[str, Unit]:
 
 def unit_of(session: Session, path: str) -> Unit | None:
     """Return what a flag speaks of, by its name; None of another file."""
-    if (parsed := parse_flag(path)) is None:
+    if (parsed := job_of(path)) is None:
         return None
     ids = parsed[1]
     if "mosaic" in ids:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from octflow.core.errors import DataError
-from octflow.core.layout import FLAGS, parse_flag
+from octflow.core.layout import FLAGS, job_of
 from octflow.core.part import Part
 from octflow.io.batch import tile_record
 from octflow.io.volume_reuse import BANDS
@@ -181,11 +181,11 @@ def _followed(one: _Known) -> list[str]:
     """Return the flags a job is done again for: not those that only handed it raw bytes."""
     if one.rule != "archive_batch":
         return one.reads
-    return [flag for flag in one.reads if (parse_flag(flag) or ("",))[0] not in READERS]
+    return [flag for flag in one.reads if (job_of(flag) or ("",))[0] not in READERS]
 
 
 def _rank(flag: str) -> int:
-    parsed = parse_flag(flag)
+    parsed = job_of(flag)
     return _RULES.index(parsed[0]) if parsed else 0
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from octflow.core.layout import FLAGS, LOCK, RETIRED, parse_flag
+from octflow.core.layout import FLAGS, LOCK, RETIRED, job_of
 from octflow.io.atomic import replacing
 from octflow.io.lock import Lock
 
@@ -42,7 +42,7 @@ def downstream_first(paths: Sequence[str]) -> list[str]:
     """
     ranks, last = {}, 0
     for path in reversed(paths):
-        found = parse_flag(path)
+        found = job_of(path)
         last = last if found is None else -_RULES.index(found[0])
         ranks[path] = last
     return sorted(paths, key=lambda path: ranks[path])

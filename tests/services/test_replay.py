@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from octflow.core.errors import DataError
-from octflow.core.layout import flag, parse_flag
+from octflow.core.layout import flag, job_of
 from octflow.core.part import Part
 from octflow.core.record import Outcome, Product, Tiles
 from octflow.io.lock import Lock
@@ -63,7 +63,7 @@ class Bench:
             self.write(path, read)
 
     def write(self, path, read=(), inputs=(), outputs=(), **told):
-        rule = parse_flag(path)[0]
+        rule = job_of(path)[0]
         unit, flags = unit_of(self.session, path), [Path(name) for name in read]
         stage = STAGES.get(rule, rule.split("_")[0])
         folder = {"folder": "mosaic-001/products"}

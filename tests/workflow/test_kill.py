@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from octflow.core.layout import FLAGS, parse_flag
+from octflow.core.layout import FLAGS, job_of
 from octflow.io.records import read_record
 
 import runs
@@ -147,8 +147,8 @@ def test_tiles_of_a_replayed_batch_are_worked_on_again(killed, replayed):
 def test_a_rule_stands_below_those_it_reads_from_in_the_order_of_flags(killed):
     project, rules = killed[0] / "project", list(FLAGS)
     for path in runs.flags(killed[0]):
-        if parse_flag(str(path.relative_to(project))) is None:
+        if job_of(str(path.relative_to(project))) is None:
             continue
         record = read_record(path)
-        read = [parse_flag(p.path)[0] for p in record.inputs if p.role == "record"]
+        read = [job_of(p.path)[0] for p in record.inputs if p.role == "record"]
         assert all(rules.index(rule) < rules.index(record.rule) for rule in read), path
