@@ -20,6 +20,7 @@ COMMANDS = {
     "setup": "Let `snakemake --profile zircon` find the profiles of this repository.",
     "simulate": "Simulate an acquisition: raw tiles with known truth.",
     "status": "Say how far a project is, what failed and what waits.",
+    "unlock": "Take away the locks that killed processes left; say who holds the others.",
     "verify": "Check archived copies and products against their records.",
     "why": "Say how a product was made, from what, when and where.",
     "watch": "Run the workflow while tiles come in, as a service.",
