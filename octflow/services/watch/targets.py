@@ -105,7 +105,7 @@ class Scan:
                 continue
             inputs = json.dumps(inventory, sort_keys=True)
             self.targets["tile"] += [
-                Target(name, inputs) for name in names if not (same and self.made(name))
+                self._target(name, inputs) for name in names if not (same and self.made(name))
             ]
 
     def _mosaics(self) -> None:
@@ -161,13 +161,19 @@ class Scan:
         """Ask for a target if its inputs are there and it is not, or is older."""
         waits = any(name in self._pending or not self.made(name) for name in inputs)
         newest_ns = max(self.made(name) for name in inputs)
-        target = Target(path, str(newest_ns))
+        target = self._target(path, str(newest_ns))
         older = self.made(path) < newest_ns and not (self.made(path) and self._current(target))
         if not waits and not older:
             return
         self._pending.add(path)
         if not waits:
             self.targets[lane].append(target)
+
+    def _target(self, path: str, inputs: str) -> Target:
+        """Return a target; what was said of its flag while it was there holds no longer."""
+        target = Target(path, inputs)
+        retired = not self.made(path) and self._current(target)
+        return Target(path, f"{inputs}, set aside") if retired else target
 
 
 def written_ns(path: Path) -> int:
