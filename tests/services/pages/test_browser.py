@@ -159,6 +159,12 @@ def test_gates_warnings_and_lost_tiles_have_their_reasons(pages):
     assert f"tile is noise {REASON}" in pages["mosaic-001.html"]["text"]
 
 
+def test_what_people_decided_stands_on_the_pages_it_is_about(pages):
+    held = {name for name, page in pages.items() if f"blurred {REASON}" in page["text"]}
+    assert held == {"index.html", "slice-001.html", "mosaic-001.html"}
+    assert "on hold: mosaic 1 batch 3" in pages["index.html"]["text"]
+
+
 def test_markup_in_names_and_reasons_does_no_harm(pages):
     assert {page["title"].split(" ")[-1] for page in pages.values()} == {"octflow"}
     assert {page["heading"] for page in pages.values()} >= {"demo", "Slice 1", "Mosaic 1 normal"}
