@@ -35,6 +35,9 @@ include: "rules/register.smk"
 include: "rules/stack.smk"
 
 
+workflow.localrules(*session.local_rules(workflow.global_resources))
+
+
 rule all:
     """Make everything that can be made from what has been acquired."""
     default_target: True
