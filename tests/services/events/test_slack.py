@@ -3,9 +3,11 @@ from datetime import UTC, datetime
 import pytest
 
 from octflow.core.errors import SettingsError
-from octflow.core.record import Tiles
+from octflow.core.layout import flag
+from octflow.core.record import Asset, Tiles
+from octflow.services.events.given_up import GivenUp, write_given_up
 from octflow.services.events.service import Events
-from octflow.services.events.slack import SlackSender
+from octflow.services.events.slack import MOST_LINKS, SlackSender
 
 from loopback import form
 
@@ -103,6 +105,22 @@ def test_a_failing_job_is_told_once_and_not_per_retry(project, server, slack):
     assert messages(server) == [f"I46, mosaic-001/batch-002: {said}"]
 
 
+def test_giving_up_is_told_besides_and_failures_after_it_are_not(project, server, slack):
+    project.fail("stitch_enface", "no coordinates", slice=1, mosaic=1, illumination="normal")
+    project.deliver(slack())
+    target = {"target": str(flag("stitch_enface", mosaic=1)), "lane": "stitch", "failures": 5}
+    at = {"first_failed_at": "2099-01-01T00:00:00Z", "given_up_at": "2099-01-01T00:10:00Z"}
+    log = {"status": 1, "log": "watch/lane-stitch.log", "host": "lab"}
+    write_given_up(project.folder, [GivenUp(**target, **at, **log)])
+    project.deliver(slack())
+    project.fail("stitch_enface", "again", 2, slice=1, mosaic=1, illumination="normal")
+    project.deliver(slack())
+    said = "given up: after 5 attempts, exit status 1; see watch/lane-stitch.log"
+    first, second = messages(server)
+    assert first == "I46, mosaic-001: stitch_enface failed: OSError: no coordinates"
+    assert second == f"I46, mosaic-001: stitch_enface {said}"
+
+
 def test_slack_that_is_down_or_hangs_is_tried_again(project, server, slack):
     project.fail("start_slice", slice=1)
     server.faults = [500, "hang", "fatal_error"]
@@ -138,3 +156,28 @@ def test_what_is_not_asked_for_is_not_said(project, server, slack):
     assert project.deliver(slack(say=["stitched"], previews=False)) == 0
     assert messages(server) == ["I46, mosaic-001: stitched"]
     assert server.came_to("/upload") == []
+
+
+def asset(name, url):
+    return Asset(id="1", path=name, digest="d:1", bytes=1, url=url)
+
+
+def test_what_is_uploaded_is_told_with_links(project, server, slack):
+    web = asset("p/<aip>.nii", "https://archive.lab/1?a=1&b=2")
+    disk = asset("p/aip.nii", "file:///mnt/disk/p/aip.nii")
+    project.succeed("upload_mosaic", slice=1, mosaic=1, assets=[web, disk])
+    assert project.deliver(slack()) == 0
+    assert messages(server) == [
+        "I46, mosaic-001: uploaded\n"
+        "<https://archive.lab/1?a=1&amp;b=2|p/&lt;aip&gt;.nii>\n"
+        "file:///mnt/disk/p/aip.nii"
+    ]
+
+
+def test_a_message_names_so_many_links_and_counts_the_others(project, server, slack):
+    assets = [asset(f"p/{n}.nii", f"https://archive.lab/{n}") for n in range(MOST_LINKS + 3)]
+    project.succeed("upload_slice", slice=1, assets=assets)
+    assert project.deliver(slack()) == 0
+    lines = messages(server)[0].splitlines()
+    assert len(lines) == 1 + MOST_LINKS + 1
+    assert lines[-1] == "and 3 more"
