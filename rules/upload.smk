@@ -15,6 +15,7 @@ rule upload_batch:
         "<logs>/upload_batch/{mosaic}_{batch}.log",
     benchmark:
         "<benchmarks>/upload_batch/{mosaic}_{batch}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -44,6 +45,7 @@ rule upload_mosaic:
         "<logs>/upload_mosaic/{mosaic}.log",
     benchmark:
         "<benchmarks>/upload_mosaic/{mosaic}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -73,6 +75,7 @@ rule upload_volume:
         "<logs>/upload_volume/{mosaic}.log",
     benchmark:
         "<benchmarks>/upload_volume/{mosaic}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -103,6 +106,7 @@ rule upload_slice:
         "<logs>/upload_slice/{slice}.log",
     benchmark:
         "<benchmarks>/upload_slice/{slice}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
