@@ -26,6 +26,7 @@ rule upload_batch:
         project=session.config.project.name,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
@@ -55,6 +56,7 @@ rule upload_mosaic:
         project=session.config.project.name,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
@@ -84,6 +86,7 @@ rule upload_volume:
         project=session.config.project.name,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
@@ -114,6 +117,7 @@ rule upload_slice:
         project=session.config.project.name,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
