@@ -15,6 +15,7 @@ from octflow.services.watch.attempts import Attempts
 from octflow.services.watch.child import Child
 from octflow.services.watch.journal import open_journal, read_status, set_aside, write_status
 from octflow.services.watch.looks import Looks
+from octflow.services.watch.origins import Origins
 from octflow.services.watch.targets import Inventories, Scan, Target, written_ns
 from octflow.workflow.alive import join_runs
 from octflow.workflow.config import PIPELINE, Config
@@ -44,7 +45,7 @@ class Watcher:
         self.folder = self.project / "watch"
         self.log = open_journal(self.folder / "watch.jsonl", self._settings)
         self._looks = Looks(config.ingest.stable_seconds)
-        self._inventories = Inventories()
+        self._inventories, self._origins = Inventories(), Origins(self.project)
         self._attempts = Attempts(self._settings, now_s=time.time)
         self._running: dict[Lane, Child] = {}
         self._made: Counter[str] = Counter()
@@ -82,7 +83,9 @@ class Watcher:
         self._reap()
         self._hooks()
         self._scan = Scan(
-            Session(self._config, PIPELINE), self._looks, self._inventories, self._attempts.current
+            Session(self._config, PIPELINE),
+            *(self._looks, self._inventories, self._origins),
+            self._attempts.current,
         )
         if not self._locked_by_others():
             for lane in self._settings.lanes:
@@ -137,12 +140,14 @@ class Watcher:
         """
         profile = ["--profile", self._settings.profile] if self._settings.profile else []
         cores = str(self._settings.lanes[lane].cores)
+        anew = self._scan.anew(targets) if self._scan else []
         return [
             *children.gentle(self._settings.nice, self._settings.io_level),
             *(sys.executable, "-m", "snakemake", *(target.path for target in targets)),
             *("--snakefile", str(PIPELINE / "Snakefile"), "--nolock", "--cores", cores, *profile),
             *("--allowed-rules", *LANES[lane], "--configfile", str(self._file)),
             *("--config", "ingest={stable_seconds: 0}"),
+            *(["--forcerun", *anew] if anew else []),
         ]
 
     def _find_orphans(self) -> None:
