@@ -21,8 +21,11 @@ class _JsonLines(logging.Formatter):
 
 
 def open_journal(path: Path, settings: WatchSettings) -> logging.Logger:
-    """Return the logger of a watcher: JSON lines in a file, plain lines on the terminal."""
-    log = logging.getLogger(f"octflow.watch:{path}")
+    """Return the logger of a watcher: JSON lines in a file, plain lines on the terminal.
+
+    It is that of the package: what companions say of themselves belongs in the same log.
+    """
+    log = logging.getLogger("octflow")
     log.setLevel(logging.INFO)
     log.propagate = False
     to_file = RotatingFileHandler(

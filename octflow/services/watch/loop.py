@@ -2,17 +2,22 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from octflow.core.layout import job_of
+from octflow.services.events.given_up import GivenUp, write_given_up
 from octflow.services.watch import child as children
-from octflow.services.watch.attempts import Attempts
+from octflow.services.watch.attempts import Attempt, Attempts
 from octflow.services.watch.child import Child
+from octflow.services.watch.companions import companions_of, end_all
 from octflow.services.watch.journal import open_journal, read_status, set_aside, write_status
 from octflow.services.watch.looks import Looks
 from octflow.services.watch.origins import Origins
@@ -24,6 +29,8 @@ from octflow.workflow.session import Session
 
 STEP_S = 0.5
 """Time between two looks at the lanes' processes."""
+FAREWELL_S = 10.0
+"""Companions have so long to end, even where the lanes have taken all of the grace time."""
 
 
 class Watcher:
@@ -51,6 +58,7 @@ class Watcher:
         self._made: Counter[str] = Counter()
         self._stop = threading.Event()
         self._scan: Scan | None = None
+        self._companions = companions_of(config, self.project, self.log)
 
     def stop(self, *_: object) -> None:
         """Ask for the end; may be called from a signal handler."""
@@ -63,6 +71,8 @@ class Watcher:
         if not retry:
             self._attempts.restore(read_status(self.folder / "status.json").get("failing", {}))
         self._find_orphans()
+        for companion in self._companions:
+            companion.start()
         while not self._stop.is_set():
             self._try_turn()
             if once and self._idle():
@@ -177,7 +187,7 @@ class Watcher:
         child.forget()
 
     def _failed(self, lane: Lane, target: Target, status: int | None) -> None:
-        attempt = self._attempts.failed(target)
+        attempt = self._attempts.failed(target, status)
         words = "given up" if attempt.given_up else "failed, will be tried again"
         told = {"lane": lane, "target": target.path, "failures": attempt.failures, "status": status}
         log = self.folder / f"lane-{lane}.log"
@@ -210,6 +220,7 @@ class Watcher:
             self._reap()
             time.sleep(STEP_S / 5)
         self._tell()
+        end_all(self._companions, max(FAREWELL_S, until - time.monotonic()), self.log)
         self.log.info("watcher ended")
 
     def _say(self, message: str, lane: Lane, **told: Any) -> None:  # noqa: ANN401 - JSON
@@ -217,6 +228,8 @@ class Watcher:
 
     def _tell(self) -> None:
         write_status(self.folder / "status.json", self.status())
+        given_up = self._attempts.all_given_up().items()
+        write_given_up(self.project, [_given_up(path, attempt) for path, attempt in given_up])
 
     def status(self) -> dict[str, Any]:
         """Return what the watcher knows, as JSON."""
@@ -236,3 +249,23 @@ class Watcher:
             "backlog": len(self._scan.targets[lane]) if self._scan else 0,
             "made": self._made[lane],
         }
+
+
+def _given_up(target: str, attempt: Attempt) -> GivenUp:
+    """Say of a target what people need to know."""
+    rule = (job_of(target) or ("", {}))[0]
+    lane = next((lane for lane, rules in LANES.items() if rule in rules), "")
+    return GivenUp(
+        target=target,
+        lane=lane,
+        failures=attempt.failures,
+        first_failed_at=_utc(attempt.first_s),
+        given_up_at=_utc(attempt.last_s),
+        status=attempt.status,
+        log=f"watch/lane-{lane}.log",
+        host=socket.gethostname(),
+    )
+
+
+def _utc(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds")

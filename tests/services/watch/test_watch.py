@@ -40,6 +40,18 @@ def configure(folder, **watching):
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
 
 
+def listen(folder):
+    """Have a command add every event to a file; it is told of them by the watcher."""
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    command = ["sh", "-c", f"cat >> {folder}/told"]
+    config["events"] = {"listeners": [{"kind": "command", "name": "told", "command": command}]}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def told_of(folder):
+    return [json.loads(line) for line in (folder / "told").read_text().splitlines()]
+
+
 def hold_back(folder):
     """Move all tiles away but those of the first batch; return those of the second."""
     tiles = sorted((folder / "raw").iterdir())
@@ -120,6 +132,7 @@ def test_the_status_counts_what_was_made(watched):
 def test_a_batch_that_fails_is_tried_again_and_given_up_while_others_are_made(simulated, tmp_path):
     folder = runs.acquisition(simulated, tmp_path / "tiny")
     configure(folder, max_attempts=2)
+    listen(folder)
     good = hold_back(folder)
     for path in good:
         path.rename(folder / "raw" / path.name)
@@ -133,3 +146,10 @@ def test_a_batch_that_fails_is_tried_again_and_given_up_while_others_are_made(si
     assert {p.name for p in runs.flags(folder) if p.suffix == ".processed"} == {
         "batch-002.processed"
     }
+    told = [event for event in told_of(folder) if event["subject"] == "mosaic-001/batch-001"]
+    assert [(event["type"].split(".", 2)[2], event["data"].get("again")) for event in told] == [
+        ("batch.started", None),
+        ("batch.failed", False),
+        ("batch.failed", True),
+        ("batch.given_up", None),
+    ]
