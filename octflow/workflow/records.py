@@ -83,6 +83,7 @@ class Attempt:
             "inputs": [*self._records_read, *outcome.inputs],
             "outputs": [*outcome.outputs, *extra],
             "tiles": outcome.tiles,
+            "assets": outcome.assets,
             "parameters": self.parameters,
             "parameter_hash": content_id(self.parameters),
             "code": _code(self.stage_version),

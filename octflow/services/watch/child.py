@@ -39,6 +39,7 @@ class Child:
 
     def __init__(self, started: Started, note: Path, process: subprocess.Popen | None) -> None:
         self.started, self._note, self._process = started, note, process
+        self._asked = False
         self.targets = [Target(**target) for target in started.targets]
 
     def runs(self) -> bool:
@@ -58,11 +59,22 @@ class Child:
         """Exit status; None of a process that another watcher started."""
         return None if self._process is None else self._process.returncode
 
-    def finish(self) -> None:
-        """Ask Snakemake to start no more jobs, and to end with those that run."""
+    @property
+    def age_s(self) -> float:
+        """Time since it was started, s."""
+        up_s = float(Path("/proc/uptime").read_text().split()[0])
+        return max(0.0, up_s - self.started.ticks / os.sysconf("SC_CLK_TCK"))
+
+    def finish(self) -> bool:
+        """Ask Snakemake to start no more jobs, and to end with those that run.
+
+        It is asked once; returns whether this was the time.
+        """
+        first, self._asked = not self._asked, True
         with contextlib.suppress(ProcessLookupError):
-            if self.leader_runs():
+            if first and self.leader_runs():
                 os.kill(self.started.pid, signal.SIGTERM)
+        return first
 
     def kill(self) -> None:
         """End all processes of the group now; the next run goes on from what is finished."""
@@ -133,7 +145,7 @@ def find(note: Path) -> Child | None:
     """Find the process that an earlier watcher started; it may have ended since."""
     try:
         return Child(Started(**json.loads(note.read_bytes())), note, None)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
 
 

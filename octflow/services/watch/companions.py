@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from octflow.services.events.service import DeliveredError, Events, follow
-from octflow.workflow.config import Config
+from octflow.services.watch.hints import listening, notified
+from octflow.workflow.config import PIPELINE, Config
 
 Work = Callable[[threading.Event], None]
 """Goes on until the event is set; then does what is left, and returns."""
@@ -82,9 +83,26 @@ class Companion:
         self._said = said
 
 
-def companions_of(config: Config, project: Path, log: logging.Logger) -> list[Companion]:
-    """Return the companions that a configuration asks for, not started."""
+def companions_of(
+    config: Config, project: Path, log: logging.Logger, changed: Callable[[], None]
+) -> list[Companion]:
+    """Return the companions that a configuration asks for, not started.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    project : Path
+        Project folder.
+    log : Logger
+        Log of the watcher.
+    changed : callable
+        Called when something has changed in the acquisition folder.
+    """
     companions = []
+    raw = PIPELINE / config.acquisition.folder
+    if notified(raw, config.watch.notify):
+        companions.append(Companion("change notification", listening(raw, changed), log))
     if any(listener.enabled for listener in config.events.listeners):
         companions.append(Companion("events", delivery(config, project, log), log))
     return companions

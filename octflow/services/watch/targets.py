@@ -5,6 +5,7 @@ and its own is missing or older, or was made from others. Lanes meet only here, 
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 from octflow.core.layout import flag
 from octflow.services.watch.looks import Looks
 from octflow.services.watch.origins import Origins
-from octflow.workflow.lanes import Lane
+from octflow.stages.upload.settings import Level
+from octflow.workflow.lanes import LANES, Lane
 from octflow.workflow.session import Session
 
 
@@ -75,11 +77,16 @@ class Scan:
         self.settling = 0
         """Batches that have all tiles, some of which may still change."""
         self._outdated: dict[str, list[str]] = {}
-        self.targets: dict[Lane, list[Target]] = {"tile": [], "stitch": [], "register": []}
+        self.settles_in_s = math.inf
+        """Time until the first of them is complete, if none of its files changes again."""
+        self.waiting = [str(waiting) for waiting in session.ready.waiting]
+        """Batches that lack tiles, in words."""
+        self.targets: dict[Lane, list[Target]] = {lane: [] for lane in LANES}
         self._batches()
         self._mosaics()
         self._slices()
         self._stack()
+        self._uploads()
 
     def made(self, path: str) -> int:
         """Return when a flag was written, ns; 0 where there is none."""
@@ -106,8 +113,9 @@ class Scan:
             if not names:
                 continue
             self._pending |= set(names)
-            if not self._looks.settled(inventory):
+            if wait_s := self._looks.remaining_s(inventory):
                 self.settling += 1
+                self.settles_in_s = min(self.settles_in_s, wait_s)
                 continue
             self.targets["tile"] += [_target_of(name, inventory) for name in names]
 
@@ -155,6 +163,22 @@ class Scan:
         inputs += [_flag("place_slice", slice=int(name)) for name in session.placed]
         if inputs:
             self._ask("stitch", _flag("stack_slices"), inputs)
+
+    def _uploads(self) -> None:
+        session, batches = self._session, self._session.uploaded_batches
+        for mosaic, batch in zip(batches["mosaic"], batches["batch"], strict=True):
+            self._upload("batch", "archive_batch", mosaic=int(mosaic), batch=int(batch))
+        for name in session.uploaded_mosaics:
+            self._upload("mosaic", "stitch_enface", mosaic=int(name))
+        for name in session.uploaded_volumes:
+            self._upload("volume", "join_volumes", mosaic=int(name))
+        for name in session.uploaded_slices:
+            volumes = ["register_volumes"] if name in session.volumes_registered else []
+            self._upload("slice", "register_slice", *volumes, slice=int(name))
+
+    def _upload(self, level: Level, *rules: str, **unit: int) -> None:
+        flags = [_flag(rule, **unit) for rule in rules]
+        self._ask("upload", _flag(f"upload_{level}", **unit), flags)
 
     def _ask(self, lane: Lane, path: str, inputs: list[str]) -> None:
         """Ask for a target if its inputs are there and it is not, or is older than they are."""

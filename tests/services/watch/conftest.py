@@ -22,7 +22,8 @@ def watched_config():
     def of(*listeners, **section):
         quick = {"first_wait_s": 0.01, "max_wait_s": 60}
         told = [{**quick, **listener} for listener in listeners]
-        return read_config({"events": {"listeners": told, **section}})
+        events = {"listeners": told, **section}
+        return read_config({"events": events, "watch": {"notify": "never"}})
 
     return of
 

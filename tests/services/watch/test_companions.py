@@ -80,7 +80,7 @@ def test_one_that_hangs_is_left_and_the_others_end(caplog):
 
 
 def test_without_listeners_nothing_is_delivered(watched_config):
-    assert companions_of(watched_config(), "project", log) == []
+    assert companions_of(watched_config(), "project", log, print) == []
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def given_up(**changes):
 
 def test_what_happened_last_is_delivered_at_the_end(watched_config, server, tmp_path):
     hook = {"kind": "webhook", "name": "lab", "url": f"{server.url}hook"}
-    (companion,) = companions_of(watched_config(hook, poll_seconds=60), tmp_path, log)
+    (companion,) = companions_of(watched_config(hook, poll_seconds=60), tmp_path, log, print)
     companion.start()
     assert until((tmp_path / "state" / "events" / "lock").exists)
     time.sleep(0.1)
@@ -127,7 +127,7 @@ def test_what_happened_last_is_delivered_at_the_end(watched_config, server, tmp_
 def test_a_listener_that_is_dead_does_not_hold_up_the_end(watched_config, server, tmp_path):
     server.faults = [500] * 100
     hook = {"kind": "webhook", "name": "lab", "url": f"{server.url}hook", "first_wait_s": 60}
-    (companion,) = companions_of(watched_config(hook, poll_seconds=0.05), tmp_path, log)
+    (companion,) = companions_of(watched_config(hook, poll_seconds=0.05), tmp_path, log, print)
     write_given_up(tmp_path, [given_up()])
     companion.start()
     assert until(lambda: len(server.faults) < 100)
@@ -141,7 +141,7 @@ def test_events_are_left_to_another_process_until_it_ends(
 ):
     hook = {"kind": "webhook", "name": "lab", "url": f"{server.url}hook"}
     other = holder(tmp_path / "state" / "events" / "lock")
-    (companion,) = companions_of(watched_config(hook, poll_seconds=0.05), tmp_path, log)
+    (companion,) = companions_of(watched_config(hook, poll_seconds=0.05), tmp_path, log, print)
     companion.start()
     write_given_up(tmp_path, [given_up()])
     time.sleep(0.3)
