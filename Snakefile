@@ -33,6 +33,7 @@ include: "rules/stitch.smk"
 include: "rules/volume.smk"
 include: "rules/register.smk"
 include: "rules/stack.smk"
+include: "rules/upload.smk"
 
 
 rule all:
@@ -46,6 +47,10 @@ rule all:
         collect(rules.register_slice.output.flag, slice=session.registered),
         collect(rules.register_volumes.output.flag, slice=session.volumes_registered),
         [rules.stack_slices.output.flag] if session.stacked else [],
+        collect(rules.upload_batch.output.flag, zip, **session.uploaded_batches),
+        collect(rules.upload_mosaic.output.flag, mosaic=session.uploaded_mosaics),
+        collect(rules.upload_volume.output.flag, mosaic=session.uploaded_volumes),
+        collect(rules.upload_slice.output.flag, slice=session.uploaded_slices),
 
 
 onsuccess:

@@ -14,6 +14,7 @@ COMMANDS = {
     "config": "Print or check the configuration; write the generated files.",
     "declare-missing": "Declare tiles that will never come, so that their mosaic goes on.",
     "events": "Tell commands, webhooks and Slack what happened in a project.",
+    "pages": "Write the progress of a project as HTML pages.",
     "setup": "Let `snakemake --profile zircon` find the profiles of this repository.",
     "simulate": "Simulate an acquisition: raw tiles with known truth.",
     "status": "Say how far a project is, what failed and what waits.",

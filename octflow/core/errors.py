@@ -63,6 +63,20 @@ class TooManyFailuresError(OctflowError):
     kind = "data"
 
 
+class ArchiveError(OctflowError):
+    """An archive cannot be reached, has no room, or does not hold what was sent.
+
+    Examples
+    --------
+    >>> ArchiveError("/mnt/disk: found no folder, expected an archive", kind="transient").kind
+    'transient'
+    """
+
+    def __init__(self, message: str, *, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 def kind_of(error: BaseException) -> str:
     """Say what sort of failure an exception is.
 

@@ -22,14 +22,28 @@ FLAGS = {
     "register_volumes": "state/slice-{slice:03d}.volumes_registered",
     "place_slice": "state/slice-{slice:03d}.placed",
     "stack_slices": "state/project.stacked",
+    "upload_batch": "mosaic-{mosaic:03d}/state/batch-{batch:03d}.uploaded",
+    "upload_mosaic": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.uploaded",
+    "upload_volume": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.volume_uploaded",
+    "upload_slice": "state/slice-{slice:03d}.uploaded",
 }
-"""Flag of every rule, relative to the project folder."""
+"""Flag of every rule, relative to the project folder; a rule stands below those it reads from."""
 
 ARCHIVED = "mosaic-{mosaic:03d}/archived"
 """Folder of the copies of raw tiles, relative to the project folder."""
 
 MISSING = "state/missing.json"
 """Tiles declared missing, relative to the project folder."""
+
+
+MARKS = "state/marks.json"
+"""What people decided about parts of the sample, relative to the project folder."""
+
+RETIRED = "lineage/retired"
+"""Folder of flags that were set aside, relative to the project folder."""
+
+LOCK = "lineage/lock"
+"""Folder of the lock of the state, relative to the project folder."""
 
 
 def flag(rule: str, **unit: int | str) -> Path:

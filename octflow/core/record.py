@@ -24,6 +24,21 @@ class Product(_Part):
     """Tile it belongs to."""
 
 
+class Asset(_Part):
+    """A product as an archive holds it."""
+
+    id: str
+    """What the archive calls it."""
+    path: str
+    """Where it is in the archive."""
+    digest: str
+    """Digest of what the archive holds, by the archive, with the name of its algorithm."""
+    bytes: int = Field(ge=0)
+    """Size."""
+    url: str
+    """Where people find it."""
+
+
 class Unit(_Part):
     """The part of the sample a record speaks of."""
 
@@ -154,6 +169,8 @@ class Record(_Part):
     """What was written."""
     tiles: Tiles | None = None
     """What became of each tile, for batches and mosaics."""
+    assets: list[Asset] = []
+    """What an archive holds, of a job that uploads."""
     parameters: dict[str, Any]
     """Everything that steered the computation, as plain values."""
     parameter_hash: str
@@ -196,6 +213,8 @@ class Outcome(_Part):
     """What was written."""
     tiles: Tiles | None = None
     """What became of each tile."""
+    assets: list[Asset] = []
+    """What an archive holds."""
     qc: dict[str, float | int | str | None] = {}
     """Quality numbers; the unit is in the name."""
     gates: list[Gate] = []

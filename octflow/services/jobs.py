@@ -86,6 +86,7 @@ class Expected:
         if {"biref", "ori"} <= set(self.config.stitch.modalities):
             rules.append("register_slice")
             rules += ["register_volumes"] if section.volumes or section.inclination else []
+            rules += ["upload_slice"] * self.session.uploads("slice")
         if slice_id in self.stacked[1:] and (stack.align or stack.equalise):
             rules.append("place_slice")
         return (self._job(rule, slice=slice_id) for rule in rules)
@@ -103,11 +104,16 @@ class Expected:
                 yield self._job("stitch_share", **one)
             yield self._job("stitch_volume", **unit, modality=modality)
         yield self._job("join_volumes", **unit)
+        if self.session.uploads("mosaic"):
+            yield self._job("upload_mosaic", **unit)
+        if self.session.uploads("volume") and self.session.volume_modalities:
+            yield self._job("upload_volume", **unit)
 
     def of_batch(self, mosaic: int, batch: int) -> Iterator[Job]:
         """Yield the jobs of a batch."""
         rules = ["start_batch", "convert_batch", "process_batch"]
-        rules += ["archive_batch"] * self.config.archive.enabled
+        if self.config.archive.enabled:
+            rules += ["archive_batch", *["upload_batch"] * self.session.uploads("batch")]
         unit = self._of(mosaic)
         return (self._job(rule, **unit, batch=batch) for rule in rules)
 

@@ -21,6 +21,7 @@ from octflow.stages.process.settings import ProcessSettings
 from octflow.stages.register.settings import RegisterSettings
 from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stitch.settings import StitchSettings
+from octflow.stages.upload.settings import UploadSettings
 from octflow.stages.volume.settings import VolumeSettings
 from octflow.workflow.instrument import calibrated, with_preset
 from octflow.workflow.lanes import WatchSettings
@@ -76,6 +77,7 @@ class Config(Settings):
     volume: VolumeSettings = VolumeSettings()
     register_: RegisterSettings = Field(RegisterSettings(), alias="register")
     stack: StackSettings = StackSettings()
+    upload: UploadSettings = UploadSettings()
     watch: WatchSettings = WatchSettings()
     events: EventSettings = EventSettings()
 

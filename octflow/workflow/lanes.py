@@ -6,7 +6,7 @@ from pydantic import Field
 
 from octflow.core.settings import Settings
 
-Lane = Literal["tile", "stitch", "register"]
+Lane = Literal["tile", "stitch", "register", "upload"]
 """Name of a lane, which is that of its pool."""
 
 LANES: dict[Lane, tuple[str, ...]] = {
@@ -29,11 +29,16 @@ LANES: dict[Lane, tuple[str, ...]] = {
         "stack_slices",
     ),
     "register": ("register_slice", "register_volumes", "place_slice"),
+    "upload": ("upload_batch", "upload_mosaic", "upload_volume", "upload_slice"),
 }
 """Rules of every lane; a test holds them to the pools of the rules.
 
 No rule is in two lanes, so no two processes of a watcher ever write the same file.
 """
+
+
+UPLOADS = 5
+"""Uploads side by side, unless somebody decides otherwise."""
 
 
 class LaneSettings(Settings):
@@ -58,8 +63,12 @@ class WatchSettings(Settings):
     notify: Literal["auto", "always", "never"] = "auto"
     """Whether to look as soon as the system tells of a change in the acquisition folder, besides
     the looks at their times; auto: where the file system is local."""
-    lanes: dict[Lane, LaneSettings] = Field({lane: LaneSettings() for lane in LANES}, min_length=1)
-    """The lanes that are run; a lane that is left out is left to somebody else."""
+    lanes: dict[Lane, LaneSettings] = Field(
+        {lane: LaneSettings(cores=UPLOADS if lane == "upload" else 1) for lane in LANES},
+        min_length=1,
+    )
+    """The lanes that are run; a lane that is left out is left to somebody else. The cores of the
+    lane upload are its uploads at a time, which hardly compute."""
     max_attempts: int = Field(5, ge=1)
     """A target that has failed so often is given up, until its inputs change."""
     first_wait_s: float = Field(30.0, ge=0)

@@ -76,13 +76,15 @@ class SlackListener(Listener):
     """File with the bot token, readable by its owner only (mode 600); goes before the variable."""
     api_url: str = Field("https://slack.com/api/", pattern=r"^https?://.*/$")
     """Address of the Web API."""
-    say: tuple[Literal["progress", "stitched", "registered", "failed"], ...] = (
+    say: tuple[Literal["progress", "stitched", "registered", "uploaded", "failed"], ...] = (
         "progress",
         "stitched",
         "registered",
+        "uploaded",
         "failed",
     )
-    """What is told: quarters of a mosaic's tiles, stitched mosaics, registered slices, failures."""
+    """What is told: quarters of a mosaic's tiles, stitched mosaics, registered slices, both when
+    they are uploaded, failures."""
     previews: bool = True
     """Send the picture of a stitched mosaic or a registered slice along."""
     quiet_hours: str | None = Field(None, pattern=_CLOCK)

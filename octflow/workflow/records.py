@@ -78,6 +78,7 @@ class Attempt:
             "inputs": [*(_flag_product(p) for p in self.flags), *outcome.inputs],
             "outputs": [*outcome.outputs, *extra],
             "tiles": outcome.tiles,
+            "assets": outcome.assets,
             "parameters": self.parameters,
             "parameter_hash": content_id(self.parameters),
             "code": _code(self.stage_version),

@@ -100,6 +100,15 @@ class Session(Needs):
         """What else decides the stack."""
         return decisive.stack_settings(self.config.stack, self.project)
 
+    @property
+    def upload_settings(self) -> dict[str, Any]:
+        """What decides where products are sent; what else is sent, and how fast, does not."""
+        return self.config.upload.model_dump(mode="json", include={"target"})
+
+    def upload_limits(self, wildcards: Wildcards, threads: int) -> dict[str, Any]:
+        """Return how fast products may be sent: not compared, as `archive_along` says."""
+        return self.config.upload.limits.plain()
+
     def archived_after(self, rule: str) -> Callable[[Wildcards], list[str]]:
         """Return what says for which batch the archive waits for the job of a rule: its own."""
 

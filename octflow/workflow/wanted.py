@@ -1,6 +1,7 @@
 """What is to be made, of what can be."""
 
 from octflow.stages.stack.settings import COMPARED
+from octflow.stages.upload.settings import Level
 from octflow.workflow.units import Units, Wildcards
 
 
@@ -75,6 +76,34 @@ class Wanted(Units):
     def archived(self) -> dict[str, list[str]]:
         """Wildcards of the batches to be archived: all, or none where archiving is off."""
         return self.batches if self.config.archive.enabled else {"mosaic": [], "batch": []}
+
+    @property
+    def uploaded_batches(self) -> dict[str, list[str]]:
+        """Wildcards of the batches whose archived tiles are uploaded."""
+        return self.archived if self.uploads("batch") else {"mosaic": [], "batch": []}
+
+    @property
+    def uploaded_mosaics(self) -> list[str]:
+        """The mosaics whose maps are uploaded."""
+        return self.mosaics if self.uploads("mosaic") else []
+
+    @property
+    def uploaded_volumes(self) -> list[str]:
+        """The mosaics whose volumes are uploaded."""
+        return self.mosaics if self.uploads("volume") and self.volume_modalities else []
+
+    @property
+    def uploaded_slices(self) -> list[str]:
+        """The slices that are uploaded."""
+        return self.registered if self.uploads("slice") else []
+
+    def uploads(self, level: Level) -> bool:
+        """Say whether products of a level are uploaded."""
+        return self.config.upload.target is not None and level in self.config.upload.levels
+
+    def with_volumes(self, wildcards: Wildcards) -> list[str]:
+        """Return a slice if its volumes are registered, too."""
+        return [name for name in self.volumes_registered if name == wildcards.slice]
 
     @property
     def volume_modalities(self) -> list[str]:

@@ -9,7 +9,10 @@ from pathlib import Path
 from octflow.workflow.adapter import RESERVED
 
 ROOT = Path(__file__).parents[2]
-STAGES = ("ingest", "convert", "process", "archive", "stitch", "volume", "register", "stack")
+STAGES = (
+    *("ingest", "convert", "process", "archive"),
+    *("stitch", "volume", "register", "stack", "upload"),
+)
 VERBS = {
     "start",
     "archive",
@@ -22,6 +25,7 @@ VERBS = {
     "register",
     "place",
     "stack",
+    "upload",
 }
 
 

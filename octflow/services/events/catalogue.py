@@ -29,6 +29,10 @@ NAMES = {
     "register_volumes": "slice.volumes_registered",
     "place_slice": "slice.placed",
     "stack_slices": "project.stacked",
+    "upload_batch": "batch.uploaded",
+    "upload_mosaic": "mosaic.uploaded",
+    "upload_volume": "mosaic.volume_uploaded",
+    "upload_slice": "slice.uploaded",
 }
 """What the flag of a rule says, without the prefix."""
 
@@ -133,6 +137,7 @@ def event_of(record: Record, path: str, context: Context) -> Event:
         "ended_at": record.ended_at,
         "totals": totals_of(record),
         "outputs": _outputs(record),
+        "assets": [asset.model_dump() for asset in record.assets],
         "warnings": record.warnings,
     }
     if record.error:
@@ -189,7 +194,14 @@ def progress_event(processed: Event, done: int, expected: int, percent: int) -> 
     subject = processed.subject.split("/", 1)[0]
     unit = {key: value for key, value in processed.data["unit"].items() if key != "batch"}
     totals = {"tiles_done": done, "tiles_expected": expected, "percent": percent}
-    payload = {**processed.data, "unit": unit, "totals": totals, "outputs": [], "warnings": []}
+    payload = {
+        **processed.data,
+        "unit": unit,
+        "totals": totals,
+        "outputs": [],
+        "assets": [],
+        "warnings": [],
+    }
     changed = {
         "id": event_id(PROGRESSED, subject, str(percent)),
         "type": PROGRESSED,

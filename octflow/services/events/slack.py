@@ -21,11 +21,17 @@ TOPICS = {
     PROGRESSED: "progress",
     f"{PREFIX}mosaic.stitched": "stitched",
     f"{PREFIX}slice.registered": "registered",
+    f"{PREFIX}mosaic.uploaded": "uploaded",
+    f"{PREFIX}mosaic.volume_uploaded": "uploaded",
+    f"{PREFIX}slice.uploaded": "uploaded",
 }
 """What `say` calls the types; failures of all levels are `failed`."""
 
 PREVIEW = "overview"
 """Role of the picture that shows a whole unit."""
+
+MOST_LINKS = 20
+"""Uploaded assets that a message names; how many more there are is said."""
 
 
 class SlackSender:
@@ -123,6 +129,7 @@ def text_of(event: Event) -> str:
     project, totals = event.data["project"]["name"], event.data["totals"]
     head = f"{project}, {event.subject}"
     topic = topic_of(event)
+    links = ""
     if topic == "progress":
         said = f"{totals['percent']} % ({totals['tiles_done']} of {totals['tiles_expected']} tiles)"
     elif topic == "failed":
@@ -131,7 +138,24 @@ def text_of(event: Event) -> str:
         said = f"{event.data['rule']} {word}: {error.get('message', 'no reason recorded')}"
     else:
         said = _made(event, topic or event.type)
-    return f"{head}: {said}".replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        links = _links(event.data["assets"])
+    return _plain(f"{head}: {said}") + links
+
+
+def _plain(words: str) -> str:
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _links(assets: list[dict[str, Any]]) -> str:
+    """Return a line for every asset: a link, or the path where Slack makes no links."""
+    lines = [
+        f"<{_plain(asset['url'])}|{_plain(asset['path'])}>"
+        if asset["url"].startswith("http")
+        else _plain(asset["url"])
+        for asset in assets[:MOST_LINKS]
+    ]
+    more = [f"and {len(assets) - MOST_LINKS} more"] if len(assets) > MOST_LINKS else []
+    return "".join(f"\n{line}" for line in (*lines, *more))
 
 
 def _made(event: Event, word: str) -> str:

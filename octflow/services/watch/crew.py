@@ -67,7 +67,7 @@ class Crew:
         log = self._folder / f"lane-{lane}.log"
         set_aside(log, self._settings)
         self.running[lane] = children.start(
-            self._command(lane, targets),
+            self.command(lane, targets),
             PIPELINE,
             note=self._folder / f"lane-{lane}.json",
             log=log,
@@ -76,7 +76,7 @@ class Crew:
         )
         self._say("lane started", lane, targets=[target.path for target in targets])
 
-    def _command(self, lane: Lane, targets: list[Target]) -> list[str]:
+    def command(self, lane: Lane, targets: list[Target]) -> list[str]:
         """Return the words that start a lane.
 
         Its rules are its own, so that lanes never write the same file and need no locks: those of

@@ -13,7 +13,8 @@ from typing import Any
 
 from octflow.core.layout import flag
 from octflow.services.watch.looks import Looks
-from octflow.workflow.lanes import Lane
+from octflow.stages.upload.settings import Level
+from octflow.workflow.lanes import LANES, Lane
 from octflow.workflow.session import Session
 
 
@@ -75,11 +76,12 @@ class Scan:
         """Time until the first of them is complete, if none of its files changes again."""
         self.waiting = [str(waiting) for waiting in session.ready.waiting]
         """Batches that lack tiles, in words."""
-        self.targets: dict[Lane, list[Target]] = {"tile": [], "stitch": [], "register": []}
+        self.targets: dict[Lane, list[Target]] = {lane: [] for lane in LANES}
         self._batches()
         self._mosaics()
         self._slices()
         self._stack()
+        self._uploads()
 
     def made(self, path: str) -> int:
         """Return when a flag was written, ns; 0 where there is none."""
@@ -138,6 +140,22 @@ class Scan:
         inputs += [_flag("place_slice", slice=int(name)) for name in session.placed]
         if inputs:
             self._ask("stitch", _flag("stack_slices"), inputs)
+
+    def _uploads(self) -> None:
+        session, batches = self._session, self._session.uploaded_batches
+        for mosaic, batch in zip(batches["mosaic"], batches["batch"], strict=True):
+            self._upload("batch", "archive_batch", mosaic=int(mosaic), batch=int(batch))
+        for name in session.uploaded_mosaics:
+            self._upload("mosaic", "stitch_enface", mosaic=int(name))
+        for name in session.uploaded_volumes:
+            self._upload("volume", "join_volumes", mosaic=int(name))
+        for name in session.uploaded_slices:
+            volumes = ["register_volumes"] if name in session.volumes_registered else []
+            self._upload("slice", "register_slice", *volumes, slice=int(name))
+
+    def _upload(self, level: Level, *rules: str, **unit: int) -> None:
+        flags = [_flag(rule, **unit) for rule in rules]
+        self._ask("upload", _flag(f"upload_{level}", **unit), flags)
 
     def _ask(self, lane: Lane, path: str, inputs: list[str]) -> None:
         """Ask for a target if its inputs are there and it is not, or is older."""

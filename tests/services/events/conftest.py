@@ -53,8 +53,8 @@ class Project:
             threads=1,
         )
 
-    def succeed(self, rule, *, outputs=(), tiles=None, **ids):
-        outcome = Outcome(outputs=list(outputs), tiles=tiles)
+    def succeed(self, rule, *, outputs=(), tiles=None, assets=(), **ids):
+        outcome = Outcome(outputs=list(outputs), tiles=tiles, assets=list(assets))
         record = self.attempt(rule, **ids).succeeded(outcome, {})
         path = self.folder / flag(rule, **{"illumination": "", "modality": "dBI", **ids})
         write_record(path, record)

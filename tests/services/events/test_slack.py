@@ -4,10 +4,10 @@ import pytest
 
 from octflow.core.errors import SettingsError
 from octflow.core.layout import flag
-from octflow.core.record import Tiles
+from octflow.core.record import Asset, Tiles
 from octflow.services.events.given_up import GivenUp, write_given_up
 from octflow.services.events.service import Events
-from octflow.services.events.slack import SlackSender
+from octflow.services.events.slack import MOST_LINKS, SlackSender
 
 from loopback import form
 
@@ -156,3 +156,28 @@ def test_what_is_not_asked_for_is_not_said(project, server, slack):
     assert project.deliver(slack(say=["stitched"], previews=False)) == 0
     assert messages(server) == ["I46, mosaic-001: stitched"]
     assert server.came_to("/upload") == []
+
+
+def asset(name, url):
+    return Asset(id="1", path=name, digest="d:1", bytes=1, url=url)
+
+
+def test_what_is_uploaded_is_told_with_links(project, server, slack):
+    web = asset("p/<aip>.nii", "https://archive.lab/1?a=1&b=2")
+    disk = asset("p/aip.nii", "file:///mnt/disk/p/aip.nii")
+    project.succeed("upload_mosaic", slice=1, mosaic=1, assets=[web, disk])
+    assert project.deliver(slack()) == 0
+    assert messages(server) == [
+        "I46, mosaic-001: uploaded\n"
+        "<https://archive.lab/1?a=1&amp;b=2|p/&lt;aip&gt;.nii>\n"
+        "file:///mnt/disk/p/aip.nii"
+    ]
+
+
+def test_a_message_names_so_many_links_and_counts_the_others(project, server, slack):
+    assets = [asset(f"p/{n}.nii", f"https://archive.lab/{n}") for n in range(MOST_LINKS + 3)]
+    project.succeed("upload_slice", slice=1, assets=assets)
+    assert project.deliver(slack()) == 0
+    lines = messages(server)[0].splitlines()
+    assert len(lines) == 1 + MOST_LINKS + 1
+    assert lines[-1] == "and 3 more"

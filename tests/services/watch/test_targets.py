@@ -18,7 +18,8 @@ class Project:
     def __init__(self, base):
         self.base, self.now_s, self.written = base, 0.0, 0
         (base / "raw").mkdir()
-        values = {
+        self.uploads = False
+        values = self.values = {
             "project": {"folder": str(base / "project")},
             "acquisition": {"folder": str(base / "raw")},
             "experiment": {"grid_size_y": 1, "illuminations": ROWS},
@@ -53,7 +54,14 @@ class Project:
     def scan(self):
         current = lambda target: target.path in self.current  # noqa: E731
         found = Scan(self.session(), self.looks, Inventories(), current).targets
-        return {lane: [target.path.split("/")[-1] for target in found[lane]] for lane in found}
+        lanes = {lane: [target.path.split("/")[-1] for target in found[lane]] for lane in found}
+        return lanes if self.uploads else {k: v for k, v in lanes.items() if k != "upload" or v}
+
+    def upload(self, *levels, **sections):
+        """Send products of these levels to an archive."""
+        target = {"kind": "folder", "folder": "/archive"}
+        self.uploads = True
+        self.values |= {"upload": {"target": target, "levels": levels}, **sections}
 
 
 @pytest.fixture
@@ -106,3 +114,43 @@ def test_a_mosaic_older_than_a_batch_is_asked_for_unless_snakemake_knows_better(
     assert project.scan()["stitch"] == ["mosaic-001.stitched", "mosaic-001.volume_stitched"]
     project.current = set(paths)
     assert project.scan()["stitch"] == []
+
+
+def test_what_is_made_is_uploaded_and_nothing_waits_for_that(project):
+    project.upload("mosaic", "volume", "slice")
+    for mosaic in (1, 2):
+        project.acquire(mosaic)
+        project.process(mosaic)
+    assert project.scan()["upload"] == []
+    project.stitch(1)
+    project.stitch(2)
+    uploads = [f"mosaic-00{m}.{kind}uploaded" for kind in ("", "volume_") for m in (1, 2)]
+    assert project.scan()["upload"] == uploads
+    project.make("upload_mosaic", mosaic=1)
+    assert project.scan()["upload"] == uploads[1:]
+    assert project.scan()["register"] == ["slice-001.registered"]
+
+
+def test_raw_tiles_are_uploaded_from_their_archive_and_again_when_that_is_newer(project):
+    project.upload("batch", archive={"enabled": True})
+    project.acquire(1)
+    project.process(1)
+    assert project.scan()["upload"] == []
+    project.make("archive_batch", mosaic=1, batch=1)
+    assert project.scan()["upload"] == ["batch-001.uploaded"]
+    project.make("upload_batch", mosaic=1, batch=1)
+    assert project.scan()["upload"] == []
+    project.make("archive_batch", mosaic=1, batch=1)
+    assert project.scan()["upload"] == ["batch-001.uploaded"]
+
+
+def test_a_slice_is_uploaded_with_its_volumes_where_they_are_registered(project):
+    project.upload("slice", register={"volumes": ["dBI"]})
+    for mosaic in (1, 2):
+        project.acquire(mosaic)
+        project.process(mosaic)
+        project.stitch(mosaic)
+    project.make("register_slice", slice=1)
+    assert project.scan()["upload"] == []
+    project.make("register_volumes", slice=1)
+    assert project.scan()["upload"] == ["slice-001.uploaded"]

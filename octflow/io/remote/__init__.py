@@ -1,0 +1,1 @@
+"""Archives: where products are sent, and what is there."""
