@@ -36,6 +36,9 @@ include: "rules/stack.smk"
 include: "rules/upload.smk"
 
 
+workflow.localrules(*session.local_rules(workflow.global_resources))
+
+
 rule all:
     """Make everything that can be made from what has been acquired."""
     default_target: True

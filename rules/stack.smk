@@ -17,13 +17,14 @@ rule place_slice:
         "<logs>/place_slice/{slice}.log",
     benchmark:
         "<benchmarks>/place_slice/{slice}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
     resources:
         register_pool=1,
         mem_mb=session.place_mb,
-        runtime=60,
+        runtime=session.place_min,
     params:
         folder="stacked/steps",
         reference=session.reference,
@@ -59,13 +60,14 @@ rule stack_slices:
         "<logs>/stack_slices/project.log",
     benchmark:
         "<benchmarks>/stack_slices/project.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
     resources:
         stitch_pool=1,
         mem_mb=session.stack_mb,
-        runtime=240,
+        runtime=session.stack_min,
     params:
         folder="stacked",
         reference=session.reference,

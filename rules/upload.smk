@@ -15,6 +15,7 @@ rule upload_batch:
         "<logs>/upload_batch/{mosaic}_{batch}.log",
     benchmark:
         "<benchmarks>/upload_batch/{mosaic}_{batch}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -26,6 +27,7 @@ rule upload_batch:
         project=session.config.project.name,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
@@ -44,6 +46,7 @@ rule upload_mosaic:
         "<logs>/upload_mosaic/{mosaic}.log",
     benchmark:
         "<benchmarks>/upload_mosaic/{mosaic}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -55,6 +58,7 @@ rule upload_mosaic:
         project=session.config.project.name,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
@@ -73,6 +77,7 @@ rule upload_volume:
         "<logs>/upload_volume/{mosaic}.log",
     benchmark:
         "<benchmarks>/upload_volume/{mosaic}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -84,6 +89,7 @@ rule upload_volume:
         project=session.config.project.name,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
@@ -103,6 +109,7 @@ rule upload_slice:
         "<logs>/upload_slice/{slice}.log",
     benchmark:
         "<benchmarks>/upload_slice/{slice}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -114,6 +121,7 @@ rule upload_slice:
         project=session.config.project.name,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:

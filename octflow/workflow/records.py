@@ -19,6 +19,11 @@ from octflow.io.digest import content_id
 from octflow.io.records import product, write_record
 
 _NO_ID = f"sha256:{'0' * 64}"
+_SCHEDULERS = (
+    ("slurm", "SLURM_JOB_ID", "SLURMD_NODENAME"),
+    ("ssh", "OCTFLOW_HOST_JOB", "OCTFLOW_NODE"),
+)
+"""Schedulers, and the variables in which their jobs find their id and the name of the host."""
 
 
 def lineage_folder(rule: str, unit: Unit) -> Path:
@@ -112,15 +117,17 @@ def _flag_product(path: Path) -> Product:
 
 
 def _executor(pool: str, threads: int) -> Executor:
-    slurm_job = os.environ.get("SLURM_JOB_ID")
+    scheduler, job, node = next(
+        (named for named in _SCHEDULERS if named[1] in os.environ), ("local", "", "")
+    )
     return Executor(
         host=platform.node(),
         user=getpass.getuser(),
         pid=os.getpid(),
-        scheduler="slurm" if slurm_job else "local",
-        scheduler_job=slurm_job,
+        scheduler=scheduler,
+        scheduler_job=os.environ.get(job),
         partition=os.environ.get("SLURM_JOB_PARTITION"),
-        node=os.environ.get("SLURMD_NODENAME"),
+        node=os.environ.get(node),
         pool=pool,
         threads=threads,
     )

@@ -68,6 +68,7 @@ BAD_RULES = {
     "misplaced_scripts": ("volume/find_focus.py", "volume/stitch_volume.py"),
     "mismatched_calls": ('modality="{modality}",', 'contrast="{modality}",'),
     "incomplete": ("        stitch_pool=1,\n        mem_mb=500,", "        mem_mb=500,"),
+    "unordered": ("    priority: session.priority\n", ""),
     "unnamed_files": (
         "processed=collect(\n            rules.process_batch.output.flag,\n            mosaic=",
         "collect(\n            rules.process_batch.output.flag,\n            mosaic=",

@@ -116,6 +116,7 @@ def event_of_given_up(
         "ended_at": given_up.given_up_at,
         "totals": {},
         "outputs": [],
+        "assets": [],
         "warnings": [],
         "error": {"kind": "given_up", "message": said},
     }

@@ -82,8 +82,9 @@ class Crew:
         Its rules are its own, so that lanes never write the same file and need no locks: those of
         a killed process would hold up all lanes until every one of them has ended.
         """
-        profile = ["--profile", self._settings.profile] if self._settings.profile else []
-        cores = str(self._settings.lanes[lane].cores)
+        settings = self._settings.lanes[lane]
+        named = settings.profile or self._settings.profile
+        profile, cores = ["--profile", named] if named else [], str(settings.cores)
         return [
             *children.gentle(self._settings.nice, self._settings.io_level),
             *(sys.executable, "-m", "snakemake", *(target.path for target in targets)),
