@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 DEMO := phantom
 BENCH := .venv-bench
 
+.PHONY: help install demo simulate accuracy dag report format lint types octave slurm chromium parity test test-fast generated benchmark-mosaics clean
 .PHONY: help install demo simulate accuracy dag report format lint types octave slurm sshd parity test test-fast generated benchmark-mosaics clean
 
 help:  ## show this list
@@ -72,6 +73,8 @@ octave:  ## install GNU Octave where it is missing
 slurm:  ## install Slurm where it is missing
 	envs/install-slurm
 
+chromium:  ## install Chromium where it is missing
+	envs/install-chromium
 sshd:  ## install an SSH server where it is missing; none is started
 	envs/install-sshd
 
@@ -89,6 +92,7 @@ benchmark-mosaics: $(BENCH)/installed  ## time coordinates, maps, volumes agains
 	$(BENCH)/bin/python benchmarks/enface.py
 	$(BENCH)/bin/python benchmarks/volumes.py
 
+test: lint types octave slurm chromium  ## run all checks
 test: lint types octave slurm sshd  ## run all checks
 	$(BIN)/pytest -n 2 --dist loadfile
 

@@ -27,6 +27,7 @@ rule upload_batch:
         project=session.config.project.name,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
@@ -57,6 +58,7 @@ rule upload_mosaic:
         project=session.config.project.name,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
@@ -87,6 +89,7 @@ rule upload_volume:
         project=session.config.project.name,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
@@ -118,6 +121,7 @@ rule upload_slice:
         project=session.config.project.name,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:

@@ -110,6 +110,10 @@ class Session(Needs):
         """Return how fast products may be sent: not compared, as `archive_along` says."""
         return self.config.upload.limits.plain()
 
+    def upload_access(self, wildcards: Wildcards, threads: int) -> dict[str, Any]:
+        """Return where the key of the archive is, likewise; the key itself goes nowhere."""
+        return self.config.upload.access.plain()
+
     def archived_after(self, rule: str) -> Callable[[Wildcards], list[str]]:
         """Return what says for which batch the archive waits for the job of a rule: its own."""
 

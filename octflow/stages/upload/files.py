@@ -9,11 +9,22 @@ from octflow.io.records import checked, read_record
 from octflow.io.remote.archive import Archive, Item, upload
 from octflow.io.remote.folder import FolderArchive
 from octflow.io.remote.pace import Pace
-from octflow.stages.upload.settings import UploadLimits, UploadSettings
+from octflow.io.remote.patience import Patience
+from octflow.stages.upload.settings import (
+    FolderTarget,
+    UploadAccess,
+    UploadLimits,
+    UploadSettings,
+)
 
 
 def upload_batch(
-    *, archived: Path, project: str, settings: UploadSettings, limits: UploadLimits
+    *,
+    archived: Path,
+    project: str,
+    settings: UploadSettings,
+    limits: UploadLimits,
+    access: UploadAccess,
 ) -> Outcome:
     """Send the archived raw tiles of a batch.
 
@@ -26,13 +37,20 @@ def upload_batch(
     settings : UploadSettings
         The archive.
     limits : UploadLimits
-        How fast.
+        How fast, and how often where it fails.
+    access : UploadAccess
+        Where the key is.
     """
-    return _upload([archived], project, settings, limits)
+    return _upload([archived], project, _archive(settings, limits, access))
 
 
 def upload_mosaic(
-    *, stitched: Path, project: str, settings: UploadSettings, limits: UploadLimits
+    *,
+    stitched: Path,
+    project: str,
+    settings: UploadSettings,
+    limits: UploadLimits,
+    access: UploadAccess,
 ) -> Outcome:
     """Send the maps of a mosaic.
 
@@ -40,14 +58,19 @@ def upload_mosaic(
     ----------
     stitched : Path
         Flag of the stitched mosaic.
-    project, settings, limits
+    project, settings, limits, access
         See `upload_batch`.
     """
-    return _upload([stitched], project, settings, limits)
+    return _upload([stitched], project, _archive(settings, limits, access))
 
 
 def upload_volume(
-    *, joined: Path, project: str, settings: UploadSettings, limits: UploadLimits
+    *,
+    joined: Path,
+    project: str,
+    settings: UploadSettings,
+    limits: UploadLimits,
+    access: UploadAccess,
 ) -> Outcome:
     """Send the volumes of a mosaic.
 
@@ -55,10 +78,10 @@ def upload_volume(
     ----------
     joined : Path
         Flag of the stitched volumes.
-    project, settings, limits
+    project, settings, limits, access
         See `upload_batch`.
     """
-    return _upload([joined], project, settings, limits)
+    return _upload([joined], project, _archive(settings, limits, access))
 
 
 def upload_slice(
@@ -68,6 +91,7 @@ def upload_slice(
     project: str,
     settings: UploadSettings,
     limits: UploadLimits,
+    access: UploadAccess,
 ) -> Outcome:
     """Send a registered slice.
 
@@ -77,18 +101,16 @@ def upload_slice(
         Flag of the registered slice.
     volumes : list of Path
         Flag of its registered volumes; empty where they are not made.
-    project, settings, limits
+    project, settings, limits, access
         See `upload_batch`.
     """
-    return _upload([registered, *volumes], project, settings, limits)
+    return _upload([registered, *volumes], project, _archive(settings, limits, access))
 
 
-def _upload(
-    flags: Sequence[Path], project: str, settings: UploadSettings, limits: UploadLimits
-) -> Outcome:
+def _upload(flags: Sequence[Path], project: str, archive: Archive) -> Outcome:
     products = [product for flag in flags for product in read_record(flag).outputs]
     items = [_item(product, project) for product in products]
-    assets, sent = upload(_archive(settings, limits), items)
+    assets, sent = upload(archive, items)
     return Outcome(
         inputs=products,
         assets=assets,
@@ -109,10 +131,22 @@ def _item(product: Product, project: str) -> Item:
     return Item(source=checked(product), path=path, id=product.id, bytes=product.bytes)
 
 
-def _archive(settings: UploadSettings, limits: UploadLimits) -> Archive:
+def _archive(settings: UploadSettings, limits: UploadLimits, access: UploadAccess) -> Archive:
     target, rate = settings.target, limits.megabytes_per_s
+    pace = Pace(None if rate is None else rate * 1e6)
     if target is None:
         raise SettingsError("upload.target: found nothing, expected an archive")
-    mount = None if target.mount is None else Path(target.mount)
-    pace = Pace(None if rate is None else rate * 1e6)
-    return FolderArchive(Path(target.folder), mount=mount, pace=pace)
+    if isinstance(target, FolderTarget):
+        mount = None if target.mount is None else Path(target.mount)
+        return FolderArchive(Path(target.folder), mount=mount, pace=pace)
+    # The client takes seconds to be imported, and may be missing where it is not asked for.
+    from octflow.io.remote.dandi import DandiArchive, key_of
+
+    return DandiArchive(
+        target.instance,
+        target.dandiset,
+        key_of(target.instance, access.key_env, access.key_file),
+        timeout_s=limits.timeout_s,
+        pace=pace,
+        patience=Patience(limits.attempts, limits.first_wait_s, limits.longest_wait_s),
+    )
