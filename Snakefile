@@ -43,42 +43,28 @@ rule all:
     """Make everything that can be made from what has been acquired."""
     default_target: True
     input:
-        collect(
-            rules.archive_batch.output.flag,
-            zip,
-            **session.batches_when_asked("archived"),
-        ),
-        collect(
-            rules.process_batch.output.flag,
-            zip,
-            **session.batches_when_asked("batches"),
-        ),
-        collect(rules.stitch_enface.output.flag, mosaic=session.when_asked("mosaics")),
-        collect(rules.join_volumes.output.flag, mosaic=session.when_asked("mosaics")),
-        collect(
-            rules.register_slice.output.flag, slice=session.when_asked("registered")
-        ),
+        collect(rules.archive_batch.output.flag, zip, **session.zip_later("archived")),
+        collect(rules.process_batch.output.flag, zip, **session.zip_later("batches")),
+        collect(rules.stitch_enface.output.flag, mosaic=session.later("mosaics")),
+        collect(rules.join_volumes.output.flag, mosaic=session.later("mosaics")),
+        collect(rules.register_slice.output.flag, slice=session.later("registered")),
         collect(
             rules.register_volumes.output.flag,
-            slice=session.when_asked("volumes_registered"),
+            slice=session.later("volumes_registered"),
         ),
-        branch(session.when_asked("stacked"), then=rules.stack_slices.output.flag),
+        branch(session.later("stacked"), then=rules.stack_slices.output.flag),
         collect(
             rules.upload_batch.output.flag,
             zip,
-            **session.batches_when_asked("uploaded_batches"),
+            **session.zip_later("uploaded_batches"),
         ),
         collect(
-            rules.upload_mosaic.output.flag,
-            mosaic=session.when_asked("uploaded_mosaics"),
+            rules.upload_mosaic.output.flag, mosaic=session.later("uploaded_mosaics")
         ),
         collect(
-            rules.upload_volume.output.flag,
-            mosaic=session.when_asked("uploaded_volumes"),
+            rules.upload_volume.output.flag, mosaic=session.later("uploaded_volumes")
         ),
-        collect(
-            rules.upload_slice.output.flag, slice=session.when_asked("uploaded_slices")
-        ),
+        collect(rules.upload_slice.output.flag, slice=session.later("uploaded_slices")),
 
 
 onsuccess:
