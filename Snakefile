@@ -43,42 +43,30 @@ rule all:
     """Make everything that can be made from what has been acquired."""
     default_target: True
     input:
-        collect(
-            rules.archive_batch.output.flag,
-            zip,
-            **session.batches_when_asked("archived"),
-        ),
-        collect(
-            rules.process_batch.output.flag,
-            zip,
-            **session.batches_when_asked("batches"),
-        ),
-        collect(rules.stitch_enface.output.flag, mosaic=session.when_asked("mosaics")),
-        collect(rules.join_volumes.output.flag, mosaic=session.when_asked("mosaics")),
-        collect(
-            rules.register_slice.output.flag, slice=session.when_asked("registered")
-        ),
+        collect(rules.archive_batch.output.flag, zip, **session.each_batch("archived")),
+        collect(rules.process_batch.output.flag, zip, **session.each_batch("batches")),
+        collect(rules.stitch_enface.output.flag, mosaic=session.each("mosaics")),
+        collect(rules.join_volumes.output.flag, mosaic=session.each("mosaics")),
+        collect(rules.register_slice.output.flag, slice=session.each("registered")),
         collect(
             rules.register_volumes.output.flag,
-            slice=session.when_asked("volumes_registered"),
+            slice=session.each("volumes_registered"),
         ),
-        branch(session.when_asked("stacked"), then=rules.stack_slices.output.flag),
+        branch(session.each("stacked"), then=rules.stack_slices.output.flag),
         collect(
             rules.upload_batch.output.flag,
             zip,
-            **session.batches_when_asked("uploaded_batches"),
+            **session.each_batch("uploaded_batches"),
         ),
         collect(
             rules.upload_mosaic.output.flag,
-            mosaic=session.when_asked("uploaded_mosaics"),
+            mosaic=session.each("uploaded_mosaics"),
         ),
         collect(
             rules.upload_volume.output.flag,
-            mosaic=session.when_asked("uploaded_volumes"),
+            mosaic=session.each("uploaded_volumes"),
         ),
-        collect(
-            rules.upload_slice.output.flag, slice=session.when_asked("uploaded_slices")
-        ),
+        collect(rules.upload_slice.output.flag, slice=session.each("uploaded_slices")),
 
 
 onsuccess:

@@ -43,18 +43,16 @@ rule stack_slices:
     input:
         stitched=collect(
             rules.stitch_enface.output.flag,
-            mosaic=session.when_asked("reference_mosaics"),
+            mosaic=session.each("reference_mosaics"),
         ),
         volumes=collect(
             rules.join_volumes.output.flag,
-            mosaic=session.when_asked("reference_mosaics"),
+            mosaic=session.each("reference_mosaics"),
         ),
         registered=collect(
-            rules.register_slice.output.flag, slice=session.when_asked("stacked_axes")
+            rules.register_slice.output.flag, slice=session.each("stacked_axes")
         ),
-        placed=collect(
-            rules.place_slice.output.flag, slice=session.when_asked("placed")
-        ),
+        placed=collect(rules.place_slice.output.flag, slice=session.each("placed")),
     output:
         flag="state/project.stacked",
         overview=report(
