@@ -43,30 +43,28 @@ rule all:
     """Make everything that can be made from what has been acquired."""
     default_target: True
     input:
-        collect(rules.archive_batch.output.flag, zip, **session.each_batch("archived")),
-        collect(rules.process_batch.output.flag, zip, **session.each_batch("batches")),
-        collect(rules.stitch_enface.output.flag, mosaic=session.each("mosaics")),
-        collect(rules.join_volumes.output.flag, mosaic=session.each("mosaics")),
-        collect(rules.register_slice.output.flag, slice=session.each("registered")),
+        collect(rules.archive_batch.output.flag, zip, **session.zip_later("archived")),
+        collect(rules.process_batch.output.flag, zip, **session.zip_later("batches")),
+        collect(rules.stitch_enface.output.flag, mosaic=session.later("mosaics")),
+        collect(rules.join_volumes.output.flag, mosaic=session.later("mosaics")),
+        collect(rules.register_slice.output.flag, slice=session.later("registered")),
         collect(
             rules.register_volumes.output.flag,
-            slice=session.each("volumes_registered"),
+            slice=session.later("volumes_registered"),
         ),
-        branch(session.each("stacked"), then=rules.stack_slices.output.flag),
+        branch(session.later("stacked"), then=rules.stack_slices.output.flag),
         collect(
             rules.upload_batch.output.flag,
             zip,
-            **session.each_batch("uploaded_batches"),
+            **session.zip_later("uploaded_batches"),
         ),
         collect(
-            rules.upload_mosaic.output.flag,
-            mosaic=session.each("uploaded_mosaics"),
+            rules.upload_mosaic.output.flag, mosaic=session.later("uploaded_mosaics")
         ),
         collect(
-            rules.upload_volume.output.flag,
-            mosaic=session.each("uploaded_volumes"),
+            rules.upload_volume.output.flag, mosaic=session.later("uploaded_volumes")
         ),
-        collect(rules.upload_slice.output.flag, slice=session.each("uploaded_slices")),
+        collect(rules.upload_slice.output.flag, slice=session.later("uploaded_slices")),
 
 
 onsuccess:

@@ -43,16 +43,18 @@ rule stack_slices:
     input:
         stitched=collect(
             rules.stitch_enface.output.flag,
-            mosaic=session.each("reference_mosaics"),
+            mosaic=session.later("reference_mosaics"),
         ),
         volumes=collect(
             rules.join_volumes.output.flag,
-            mosaic=session.each("reference_mosaics"),
+            mosaic=session.later("reference_mosaics"),
         ),
         registered=collect(
-            rules.register_slice.output.flag, slice=session.each("stacked_axes")
+            rules.register_slice.output.flag, slice=session.later("stacked_axes")
         ),
-        placed=collect(rules.place_slice.output.flag, slice=session.each("placed")),
+        placed=collect(
+            rules.place_slice.output.flag, slice=session.later("placed")
+        ),
     output:
         flag="state/project.stacked",
         overview=report(

@@ -10,7 +10,7 @@ from octflow.workflow.units import Units, Wildcards
 class Wanted(Units):
     """The units that the targets and the inputs of rules consist of."""
 
-    def each(self, name: str) -> Callable[[Wildcards], list[str]]:
+    def later(self, name: str) -> Callable[[Wildcards], list[str]]:
         """Return units of the project, by the name of their property, as an input function.
 
         Every job of a cluster is a Snakemake process that reads the rules: what has been acquired
@@ -23,7 +23,7 @@ class Wanted(Units):
 
         return units
 
-    def each_batch(self, name: str) -> dict[str, Callable[[Wildcards], list[str]]]:
+    def zip_later(self, name: str) -> dict[str, Callable[[Wildcards], list[str]]]:
         """Return wildcards of batches likewise, each as an input function."""
 
         def values_of(part: str) -> Callable[[Wildcards], list[str]]:

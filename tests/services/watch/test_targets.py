@@ -143,7 +143,9 @@ def test_a_flag_that_was_set_aside_is_asked_for_whatever_snakemake_knew_of_it(pr
     attempts = Attempts(WatchSettings(), now_s=lambda: 0.0)
 
     def due():
-        scan = Scan(project.session(), project.looks, Inventories(), attempts.current)
+        scan = Scan(
+            project.session(), project.looks, Inventories(), project.origins, attempts.current
+        )
         return attempts.due(scan.targets["stitch"])
 
     for target in due():
