@@ -161,7 +161,7 @@ class Project:
         if lane == "tile":
             rules = ("process_batch", "archive_batch")
             paths = [flag(r, mosaic=self.mosaics, batch=b) for b in batches for r in rules]
-        return self._crew.command(lane, [Target(str(path), "") for path in paths])
+        return self._crew.command(lane, [Target(str(path), "") for path in paths], 1)
 
     def whole(self) -> list[str]:
         """Return what a person types."""
