@@ -1,5 +1,6 @@
 """`octflow watch`: the workflow while the microscope is running."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -14,7 +15,13 @@ from octflow.workflow.config import PIPELINE, read_config
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--once", is_flag=True, help="End when nothing is left to be done now.")
 @click.option("--retry", is_flag=True, help="Try again what was given up.")
-def command(file: Path, *, once: bool, retry: bool) -> None:
+@click.option(
+    "--log-json/--log-text",
+    default=None,
+    help="Log JSON lines to standard output, or words to standard error.  [default: JSON where "
+    "standard error is no terminal]",
+)
+def command(file: Path, *, once: bool, retry: bool, log_json: bool | None) -> None:
     """Make what can be made from the tiles of the project of configuration FILE, as they come.
 
     Stays in the foreground. SIGTERM lets running jobs end within `watch.grace_s`. Status, logs
@@ -26,5 +33,6 @@ def command(file: Path, *, once: bool, retry: bool) -> None:
       octflow watch /data/I46/config.yaml --once
     """  # noqa: D301 - \b keeps click from joining the lines
     config = read_config(yaml.safe_load(file.read_text()) or {})
-    with sole_watcher(PIPELINE / config.project.folder):
-        Watcher(config, file).run(once=once, retry=retry)
+    as_json = not sys.stderr.isatty() if log_json is None else log_json
+    with sole_watcher(PIPELINE / config.project.folder) as lock:
+        Watcher(config, file, lock, as_json=as_json).run(once=once, retry=retry)

@@ -8,12 +8,12 @@ from pathlib import Path
 from octflow.core.names import RawName, parse_raw_name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RawTile:
-    """A raw file as the directory shows it."""
+    """A raw file as the directory shows it; a plain path, because there are 100 000 of them."""
 
     name: RawName
-    path: Path
+    path: str
     size_bytes: int
     modified_s: float
 
@@ -29,4 +29,4 @@ def list_raw_tiles(folder: Path) -> Iterator[RawTile]:
                     stat = entry.stat()
                 except OSError:  # Gone since it was listed, or a link to nothing or to itself.
                     continue
-                yield RawTile(name, Path(entry.path), stat.st_size, stat.st_mtime)
+                yield RawTile(name, entry.path, stat.st_size, stat.st_mtime)

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 from octflow.core.errors import DataError
-from octflow.core.layout import MISSING
+from octflow.core.layout import LOCK, MISSING
 from octflow.io.atomic import replacing
+from octflow.io.lock import Lock
 
 Declared = dict[tuple[int, int], str]
 
@@ -31,7 +32,10 @@ def read_missing(project: Path) -> Declared:
 
 def declare_missing(project: Path, mosaic: int, tiles: list[int], reason: str) -> None:
     """Add tiles to those declared missing."""
-    declared = read_missing(project) | {(mosaic, tile): reason for tile in tiles}
-    entries = [{"mosaic": m, "tile": t, "reason": r} for (m, t), r in sorted(declared.items())]
-    with replacing(project / MISSING) as part:
-        part.write_text(json.dumps(entries, indent=1) + "\n")
+    lock = Lock(project / LOCK)
+    with lock.holding("declare tiles missing"):
+        declared = read_missing(project) | {(mosaic, tile): reason for tile in tiles}
+        entries = [{"mosaic": m, "tile": t, "reason": r} for (m, t), r in sorted(declared.items())]
+        lock.check()
+        with replacing(project / MISSING) as part:
+            part.write_text(json.dumps(entries, indent=1) + "\n")

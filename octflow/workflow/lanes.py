@@ -48,6 +48,9 @@ class LaneSettings(Settings):
     """Cores of the lane's Snakemake process."""
     targets_per_run: int = Field(32, ge=1)
     """Most targets of one process: what becomes ready while it runs waits for its end."""
+    longest_run_s: float | None = Field(None, gt=0)
+    """A process that has run so long hangs: it has `grace_s` to end, then it is killed, and what
+    it has not made has failed. null: it may take for ever."""
 
 
 class WatchSettings(Settings):
@@ -57,6 +60,9 @@ class WatchSettings(Settings):
     """Profile of the Snakemake processes, a name or a path; their cores are those of the lanes."""
     poll_seconds: float = Field(5.0, gt=0)
     """Time between two looks at the acquisition folder."""
+    notify: Literal["auto", "always", "never"] = "auto"
+    """Whether to look as soon as the system tells of a change in the acquisition folder, besides
+    the looks at their times; auto: where the file system is local."""
     lanes: dict[Lane, LaneSettings] = Field(
         {lane: LaneSettings(cores=UPLOADS if lane == "upload" else 1) for lane in LANES},
         min_length=1,

@@ -10,7 +10,9 @@ from typing import Any
 
 from octflow.core.layout import flag
 from octflow.core.names import archived_kind, used_kind
+from octflow.core.part import Part
 from octflow.io.acquisition import RawTile, list_raw_tiles
+from octflow.io.marks import Mark, holds_of, read_marks
 from octflow.io.missing import read_missing
 from octflow.workflow.config import Config
 
@@ -93,6 +95,22 @@ class Ready:
         return read_missing(self.project)
 
     @cached_property
+    def holds(self) -> dict[Part, Mark]:
+        """Parts that people have put on hold, and why: the workflow leaves them alone."""
+        return holds_of(read_marks(self.project))
+
+    def held(self, mosaic: int, batch: int) -> bool:
+        """Tell whether a batch, its mosaic or its slice is on hold."""
+        if not self.holds:
+            return False
+        parts = {
+            Part(slice=self.config.experiment.slice_of(mosaic)),
+            Part(mosaic=mosaic),
+            Part(mosaic=mosaic, batch=batch),
+        }
+        return not parts.isdisjoint(self.holds)
+
+    @cached_property
     def mosaics_seen(self) -> list[int]:
         """Mosaics that have a tile, a declared hole or a folder in the project."""
         seen = {mosaic for mosaic, _ in (*self.raw_tiles, *self.missing)}
@@ -120,8 +138,7 @@ class Ready:
 
     def _entry(self, mosaic: int, tile: int) -> dict[str, Any]:
         used = {role: self._file(role, mosaic, tile) for role in self._roles}
-        kept = archived_kind(self.config.acquisition.format)
-        also = {} if kept in used else {"archive": self._file(kept, mosaic, tile)}
+        also = {} if self._kept in used else {"archive": self._file(self._kept, mosaic, tile)}
         entry = _lack([*used.values(), *also.values()])
         if entry is None:
             main = {"files": used} if "dBI" in used else used[self._roles[0]]
@@ -130,16 +147,21 @@ class Ready:
             entry = {"missing": reason}
         return {"tile": tile, **entry}
 
-    @property
+    @cached_property
     def _roles(self) -> tuple[str, ...]:
         """Format, or modalities, of the files that a tile is reconstructed from."""
         used = used_kind(self.config.acquisition.format)
         return self.config.acquisition.delivered if used == "processed" else (used,)
 
+    @cached_property
+    def _kept(self) -> str:
+        """Format of the file that is archived."""
+        return archived_kind(self.config.acquisition.format)
+
     def _file(self, role: str, mosaic: int, tile: int) -> dict[str, Any]:
         files = self._files.get((role, self._named(mosaic), tile), [])
         if len(files) > 1:
-            names = " and ".join(f.path.name for f in files)
+            names = " and ".join(Path(f.path).name for f in files)
             return {"missing": f"found several files, {names}, expected one"}
         if not files:
             return {"waits": True}
@@ -147,7 +169,7 @@ class Ready:
         if not self._stable(file):
             return {"waits": True, "settling": True}
         return {
-            "path": str(file.path),
+            "path": file.path,
             "bytes": file.size_bytes,
             "modified_s": int(file.modified_s),
         }
@@ -170,6 +192,8 @@ class Ready:
         ready, waiting = [], []
         for mosaic in self.mosaics_seen:
             for batch in self.config.experiment.batches_of(mosaic):
+                if self.held(mosaic, batch):
+                    continue
                 waits = [e for e in self.inventory(mosaic, batch) if "waits" in e]
                 if not waits:
                     ready.append((mosaic, batch))
@@ -181,12 +205,15 @@ class Ready:
 
     @property
     def batches(self) -> list[tuple[int, int]]:
-        """Batches (mosaic, batch) whose tiles are all there and stable, or declared missing."""
+        """Batches (mosaic, batch) whose tiles are all there and stable, or declared missing.
+
+        The one place where what is on hold is left out: nothing is ready that contains it.
+        """
         return self._batches[0]
 
     @property
     def waiting(self) -> list[Waiting]:
-        """Batches of seen mosaics that are not ready."""
+        """Batches of seen mosaics that are not ready, and not on hold."""
         return self._batches[1]
 
     @cached_property
@@ -240,6 +267,9 @@ class Ready:
 
 def _lack(files: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return why a tile of these files cannot be used yet, or ever; None where it can."""
+    files = [file for file in files if "path" not in file]
+    if not files:  # Nearly always, of 100 000 tiles.
+        return None
     ranks: list[Callable[[dict[str, Any]], bool]] = [
         lambda file: "missing" in file,
         lambda file: file == {"waits": True},

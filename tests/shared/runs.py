@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-NOT_PRODUCTS = {".snakemake", "logs", "benchmarks", "lineage", "state", "records", "watch"}
+NOT_PRODUCTS = {".snakemake", "logs", "benchmarks", "lineage", "state", "records", "watch", "pages"}
 
 
 def simulate(folder, preset, *options):

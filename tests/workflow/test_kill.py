@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from octflow.core.layout import FLAGS, job_of
 from octflow.io.records import read_record
 
 import runs
@@ -110,3 +111,44 @@ def test_raw_tiles_are_untouched(simulated, killed):
     for path in (simulated / "raw").iterdir():
         assert path.stat().st_nlink >= 2
         assert path.stat().st_mtime_ns == (killed[0] / "raw" / path.name).stat().st_mtime_ns
+
+
+@pytest.fixture(scope="module")
+def replayed(killed):
+    """The project with one batch made anew; products before, times of flags before, the run."""
+    folder = killed[0]
+    before = runs.products(folder)
+    times_ns = {path: path.stat().st_mtime_ns for path in runs.flags(folder)}
+    replay = [sys.executable, "-m", "octflow.cli", "replay", str(folder / "config.yaml")]
+    replay += ["--batch", "4/2", "--from", "process", "--yes", "--reason", "a test"]
+    subprocess.run(replay, check=True, cwd=runs.ROOT, capture_output=True)
+    return before, times_ns, runs.snakemake(folder)
+
+
+def test_a_replayed_batch_and_all_made_from_it_are_made_anew_and_nothing_else(killed, replayed):
+    _, times_ns, (status, said) = replayed
+    assert status == 0, said
+    anew = {p.name for p, time_ns in times_ns.items() if p.stat().st_mtime_ns > time_ns}
+    volumes = {f"mosaic-004.{modality}_stitched" for modality in ("dBI", "R3D", "O3D", "volume")}
+    later = {"slice-002.registered", "project.stacked"}
+    assert anew == {"batch-002.processed", "mosaic-004.stitched", *volumes, *later}
+
+
+def test_a_replayed_region_has_the_same_products(killed, replayed):
+    assert runs.products(killed[0]) == replayed[0]
+
+
+def test_tiles_of_a_replayed_batch_are_worked_on_again(killed, replayed):
+    said = (killed[0] / "project/logs/process_batch/004_002.log").read_text()
+    assert "done, 2 of 2" in said
+    assert "kept" not in said
+
+
+def test_a_rule_stands_below_those_it_reads_from_in_the_order_of_flags(killed):
+    project, rules = killed[0] / "project", list(FLAGS)
+    for path in runs.flags(killed[0]):
+        if job_of(str(path.relative_to(project))) is None:
+            continue
+        record = read_record(path)
+        read = [job_of(p.path)[0] for p in record.inputs if p.role == "record"]
+        assert all(rules.index(rule) < rules.index(record.rule) for rule in read), path

@@ -20,6 +20,8 @@ class _Waiting:
     event: Event
     attempts: int = 0
     due_s: float = 0.0
+    said: str = ""
+    """Why it was not taken, as the log has it: a listener that is away for days says it once."""
 
 
 class Courier:
@@ -42,7 +44,7 @@ class Courier:
         self._taken = {line["id"] for line in journal.read()}
         self._waiting: dict[str, _Waiting] = {}
         self._changed = threading.Condition()
-        self._stopping = False
+        self._stopping = self._finishing = False
 
     def offer(self, events: list[Event]) -> None:
         """Queue what the listener is to be told and has not taken."""
@@ -64,6 +66,12 @@ class Courier:
             self._stopping = True
             self._changed.notify()
 
+    def finish(self) -> None:
+        """End `run` once everything was tried; what failed waits for the next run."""
+        with self._changed:
+            self._finishing = True
+            self._changed.notify()
+
     def run(self, attempts: int | None = None) -> None:
         """Deliver, until stopped or, where `attempts` is given, until nothing can be done.
 
@@ -77,9 +85,10 @@ class Courier:
                 former.attempts, former.due_s = 0, 0.0
         while not self._stopping:
             with self._changed:
-                waiting, wait_s = self._next(attempts)
+                limit = 1 if self._finishing else attempts
+                waiting, wait_s = self._next(limit)
                 if waiting is None:
-                    if attempts is not None and wait_s is None:
+                    if limit is not None and wait_s is None:
                         return
                     self._changed.wait(min(60.0, 60.0 if wait_s is None else wait_s))
                     continue
@@ -114,11 +123,13 @@ class Courier:
             asked_s = error.wait_s if isinstance(error, DeliveryError) else 0.0
             wait_s = max(asked_s, self.listener.wait_s(waiting.attempts))
             waiting.due_s = time.monotonic() + wait_s
-            log.warning(
-                "listener %s: %s of %s not taken: %s; attempt %d, next in %.3g s",
-                *(self.listener.name, event.type, event.subject, error),
-                *(waiting.attempts, wait_s),
-            )
+            if waiting.said != str(error):
+                log.warning(
+                    "listener %s: %s of %s not taken: %s; attempt %d, next in %.3g s",
+                    *(self.listener.name, event.type, event.subject, error),
+                    *(waiting.attempts, wait_s),
+                )
+            waiting.said = str(error)
             return
         with self._changed:
             self._taken.add(event.id)

@@ -21,6 +21,8 @@ from octflow.services.events.catalogue import (
     event_of,
     progress_event,
 )
+from octflow.services.events.given_up import FOLDER as GIVEN_UP
+from octflow.services.events.given_up import event_of_given_up, read_given_up
 from octflow.services.events.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -103,15 +105,22 @@ class EventLog:
                 stamp = (found.st_mtime_ns, found.st_size)
                 if self._seen.get(path) == stamp:
                     continue
-                record = self._record(file, path)
+                event = self._event(file, path)
             except FileNotFoundError:
                 continue  # Replaced or retired since the folder was listed.
             except DataError as error:
                 log.warning("no event: %s", error)
-                record = None
+                event = None
             seen[path] = stamp
-            if record:
-                yield event_of(record, path, self.context), path
+            if event:
+                yield event, path
+
+    def _event(self, file: Path, path: str) -> Event | None:
+        if file.parent.name == GIVEN_UP.name:
+            given_up = read_given_up(file)
+            return event_of_given_up(given_up, path, self.context, self.experiment)
+        record = self._record(file, path)
+        return event_of(record, path, self.context) if record else None
 
     def _record(self, file: Path, path: str) -> Record | None:
         """Read a flag, or an attempt that failed; None for attempts that succeeded."""
@@ -128,6 +137,7 @@ class EventLog:
             relative = folder.relative_to(self.project)
             yield from (file for file in files if _FLAG.fullmatch(f"{relative}/{file.name}"))
         yield from sorted(self.project.glob("lineage/*/*/attempt-*.json"))
+        yield from sorted((self.project / GIVEN_UP).glob("*.json"))
 
     def _told_with(self, event: Event, known: "_Known") -> list[Event]:
         """Return an event, complete, with the one it brings along; nothing if it is known."""
@@ -169,7 +179,7 @@ class _Known:
     def add(self, event: Event) -> None:
         """Remember an event."""
         self.ids.add(event.id)
-        if event.type.endswith(".failed"):
+        if event.type.endswith((".failed", ".given_up")):
             self.failing.add(_job(event))
         else:
             self.failing.discard(_job(event))

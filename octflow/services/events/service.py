@@ -20,6 +20,10 @@ from octflow.workflow.listeners import AnyListener, CommandListener, WebhookList
 log = logging.getLogger(__name__)
 
 
+class DeliveredError(DataError):
+    """Another process delivers the events of the project."""
+
+
 class Events:
     """The events of a project and the couriers of its listeners.
 
@@ -35,7 +39,9 @@ class Events:
     Raises
     ------
     DataError
-        There is no such folder, or another process delivers the events of the project.
+        There is no such folder.
+    DeliveredError
+        Another process delivers the events of the project.
     """
 
     def __init__(self, config: Config, project: Path) -> None:
@@ -98,6 +104,18 @@ class Events:
         """Deliveries that are queued, over all listeners."""
         return sum(courier.left for courier in self._couriers)
 
+    def finish(self) -> int:
+        """Look once more and try what was not tried yet; return how many deliveries are left.
+
+        Deliveries under way and new ones are waited for, each at most for its listener's time.
+        """
+        self.scan()
+        for courier in self._couriers:
+            courier.finish()
+        for thread in self._threads:
+            thread.join()
+        return self.left
+
     def start(self) -> None:
         """Deliver in the background until `stop`; returns at once."""
         self._run(None)
@@ -153,5 +171,5 @@ def _locked(path: Path) -> int:
     except (BlockingIOError, PermissionError):
         os.close(descriptor)
         found = "another process that delivers the events of this project"
-        raise DataError(path, found=found, expected="one at a time") from None
+        raise DeliveredError(path, found=found, expected="one at a time") from None
     return descriptor

@@ -103,7 +103,8 @@ def _not_taken(error: Any) -> DeliveryError:  # noqa: ANN401 - SlackApiError is 
 
 def topic_of(event: Event) -> str | None:
     """Return what `say` calls an event; None for those nobody is told of."""
-    return "failed" if event.type.endswith(".failed") else TOPICS.get(event.type)
+    failed = event.type.endswith((".failed", ".given_up"))
+    return "failed" if failed else TOPICS.get(event.type)
 
 
 def is_quiet(now: time, hours: str) -> bool:
@@ -133,7 +134,8 @@ def text_of(event: Event) -> str:
         said = f"{totals['percent']} % ({totals['tiles_done']} of {totals['tiles_expected']} tiles)"
     elif topic == "failed":
         error = event.data.get("error", {})
-        said = f"{event.data['rule']} failed: {error.get('message', 'no reason recorded')}"
+        word = event.type.rsplit(".", 1)[1].replace("_", " ")
+        said = f"{event.data['rule']} {word}: {error.get('message', 'no reason recorded')}"
     else:
         said = _made(event, topic or event.type)
         links = _links(event.data["assets"])

@@ -14,7 +14,12 @@ class Attempt:
 
     inputs: str
     failures: int = 0
+    first_s: float = 0.0
+    """Time of day of the first failure, s."""
+    last_s: float = 0.0
     next_s: float = 0.0
+    status: int | None = None
+    """Exit status of the Snakemake process that failed last."""
     given_up: bool = False
     current: bool = False
     """Snakemake found nothing to be done, whatever the times of the flags say."""
@@ -49,12 +54,14 @@ class Attempts:
         """Return how long to wait after so many failures, s."""
         return min(self.settings.first_wait_s * 2 ** (failures - 1), self.settings.longest_wait_s)
 
-    def failed(self, target: Target) -> Attempt:
-        """Note that a target was not made."""
-        attempt = self._of(target)
+    def failed(self, target: Target, status: int | None = None) -> Attempt:
+        """Note that a target was not made, and how Snakemake ended."""
+        attempt, now_s = self._of(target), self.now_s()
         attempt.failures += 1
         attempt.given_up = attempt.failures >= self.settings.max_attempts
-        attempt.next_s = self.now_s() + self.wait_s(attempt.failures)
+        attempt.first_s, attempt.last_s = attempt.first_s or now_s, now_s
+        attempt.next_s = now_s + self.wait_s(attempt.failures)
+        attempt.status = status
         self.known[target.path] = attempt
         return attempt
 
@@ -71,6 +78,10 @@ class Attempts:
     def given_up(self, target: Target) -> bool:
         """Tell whether a target has failed too often."""
         return self._of(target).given_up
+
+    def all_given_up(self) -> dict[str, Attempt]:
+        """Return what needs a person, by target."""
+        return {path: known for path, known in sorted(self.known.items()) if known.given_up}
 
     def plain(self) -> dict[str, dict[str, Any]]:
         """Return what is known as JSON."""

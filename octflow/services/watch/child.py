@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from octflow.io.atomic import replacing
+from octflow.io.processes import boot_id, ticks_of
 from octflow.services.watch.targets import Target
 
 
@@ -39,30 +40,45 @@ class Child:
 
     def __init__(self, started: Started, note: Path, process: subprocess.Popen | None) -> None:
         self.started, self._note, self._process = started, note, process
+        self._asked = False
         self.targets = [Target(**target) for target in started.targets]
 
     def runs(self) -> bool:
         """Tell whether any process of the group is alive."""
         if self._process is not None:
             self._process.poll()  # One that nobody has asked for its status counts as alive.
-        if _ticks(self.started.pid) not in {0, self.started.ticks} or self.started.boot != _boot():
+        if (
+            ticks_of(self.started.pid) not in {0, self.started.ticks}
+            or self.started.boot != boot_id()
+        ):
             return False
         return bool(self._signal(0))
 
     def leader_runs(self) -> bool:
         """Tell whether Snakemake itself is alive."""
-        return self.runs() and _ticks(self.started.pid) == self.started.ticks
+        return self.runs() and ticks_of(self.started.pid) == self.started.ticks
 
     @property
     def status(self) -> int | None:
         """Exit status; None of a process that another watcher started."""
         return None if self._process is None else self._process.returncode
 
-    def finish(self) -> None:
-        """Ask Snakemake to start no more jobs, and to end with those that run."""
+    @property
+    def age_s(self) -> float:
+        """Time since it was started, s."""
+        up_s = float(Path("/proc/uptime").read_text().split()[0])
+        return max(0.0, up_s - self.started.ticks / os.sysconf("SC_CLK_TCK"))
+
+    def finish(self) -> bool:
+        """Ask Snakemake to start no more jobs, and to end with those that run.
+
+        It is asked once; returns whether this was the time.
+        """
+        first, self._asked = not self._asked, True
         with contextlib.suppress(ProcessLookupError):
-            if self.leader_runs():
+            if first and self.leader_runs():
                 os.kill(self.started.pid, signal.SIGTERM)
+        return first
 
     def kill(self) -> None:
         """End all processes of the group now; the next run goes on from what is finished."""
@@ -117,7 +133,7 @@ def start(
             start_new_session=True,
         )
     told = [asdict(target) for target in targets]
-    started = Started(process.pid, _ticks(process.pid), _boot(), told, made_ns)
+    started = Started(process.pid, ticks_of(process.pid), boot_id(), told, made_ns)
     child = Child(started, note, process)
     try:
         with replacing(note) as part:
@@ -133,7 +149,7 @@ def find(note: Path) -> Child | None:
     """Find the process that an earlier watcher started; it may have ended since."""
     try:
         return Child(Started(**json.loads(note.read_bytes())), note, None)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
 
 
@@ -143,16 +159,3 @@ def gentle(nice: int, io_level: int) -> list[str]:
     if shutil.which("ionice"):
         words += ["ionice", "-t", "-c", "2", "-n", str(io_level)]
     return words
-
-
-def _ticks(pid: int) -> int:
-    """Return when a process started, in ticks since boot; 0 where there is none."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return int(text.rpartition(")")[2].split()[19])
-
-
-def _boot() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

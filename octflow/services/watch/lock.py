@@ -1,5 +1,6 @@
 """One watcher per project: a kernel lock, which dies with its process, and words beside it."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -18,8 +19,72 @@ class WatchedError(OctflowError):
     kind = "data"
 
 
+class ProjectLock:
+    """The lock of a project: a file whose folder may go away and come back, as mounts do.
+
+    Parameters
+    ----------
+    project : Path
+        Project folder.
+    """
+
+    def __init__(self, project: Path) -> None:
+        self._project, self._path = project, project / "watch" / "lock"
+        self._descriptor = -1
+
+    def take(self) -> None:
+        """Take it.
+
+        Raises
+        ------
+        WatchedError
+            Another watcher is alive; it says which.
+        """
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _lock(descriptor, self._project)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, _words().encode(), 0)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self.release()
+        self._descriptor = descriptor
+
+    def check(self) -> None:
+        """See that the project is still there and ours; take the lock again if it was away.
+
+        Raises
+        ------
+        OSError
+            The project folder is not there: nothing may be judged by what it lacks.
+        WatchedError
+            It came back with another watcher.
+        """
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            # Not taken again where it is lacking: a mount point without its mount is empty.
+            raise FileNotFoundError(f"{self._path} is not there: the project is away") from None
+        if _identity(there) != self._mine():
+            self.take()
+
+    def release(self) -> None:
+        """Let others take it."""
+        if self._descriptor >= 0:
+            with contextlib.suppress(OSError):  # Of a mount that is gone.
+                os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _mine(self) -> tuple[int, int]:
+        try:
+            return _identity(os.fstat(self._descriptor))
+        except OSError:
+            return -1, -1
+
+
 @contextmanager
-def sole_watcher(project: Path) -> Iterator[None]:
+def sole_watcher(project: Path) -> Iterator[ProjectLock]:
     """Be the only watcher of a project, as long as the block runs.
 
     Parameters
@@ -27,21 +92,27 @@ def sole_watcher(project: Path) -> Iterator[None]:
     project : Path
         Project folder.
 
+    Yields
+    ------
+    lock : ProjectLock
+        What tells whether the folder is still there.
+
     Raises
     ------
     WatchedError
         Another watcher is alive; it says which.
     """
-    path = project / "watch" / "lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    (project / "watch").mkdir(parents=True, exist_ok=True)
+    lock = ProjectLock(project)
+    lock.take()
     try:
-        _lock(descriptor, project)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, _words().encode(), 0)
-        yield
+        yield lock
     finally:
-        os.close(descriptor)
+        lock.release()
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def _lock(descriptor: int, project: Path) -> None:

@@ -4,6 +4,7 @@ The clock of the machine that writes the tiles, or of the file server, may be of
 a file's time of change is compared with itself at an earlier look, never with the time of day.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,7 +30,11 @@ class Looks:
     _seen: dict[str, Seen] = field(default_factory=dict, init=False)
 
     def settled(self, inventory: list[dict[str, Any]]) -> bool:
-        """Look at the files of a batch; tell whether none has changed for long enough.
+        """Look at the files of a batch; tell whether none has changed for long enough."""
+        return self.remaining_s(inventory) == 0
+
+    def remaining_s(self, inventory: list[dict[str, Any]]) -> float:
+        """Look at the files of a batch; return how long until none has changed for long enough.
 
         Parameters
         ----------
@@ -41,20 +46,20 @@ class Looks:
         >>> clock = iter([0.0, 20.0, 31.0, 62.0])
         >>> looks = Looks(30, now_s=lambda: next(clock))
         >>> tile = {"path": "a.nii", "bytes": 10, "modified_s": 5}
-        >>> [looks.settled([{**tile, "bytes": size}]) for size in (10, 20, 20, 20)]
-        [False, False, False, True]
+        >>> [looks.remaining_s([{**tile, "bytes": size}]) for size in (10, 20, 20, 20)]
+        [30.0, 30.0, 19.0, 0.0]
         """
         now_s = self.now_s()
         # All are looked at: one that is new must not hide another.
-        unchanged = [self._unchanged(file, now_s) for file in _files(inventory)]
-        return all(unchanged)
+        since_s = [self._unchanged_since_s(file, now_s) for file in _files(inventory)]
+        return max(0.0, max(since_s, default=-math.inf) + self.stable_s - now_s)
 
-    def _unchanged(self, file: dict[str, Any], now_s: float) -> bool:
+    def _unchanged_since_s(self, file: dict[str, Any], now_s: float) -> float:
         size, modified_s, since_s = self._seen.get(file["path"], (-1, -1, now_s))
         if (size, modified_s) != (file["bytes"], file["modified_s"]):
             since_s = now_s
         self._seen[file["path"]] = (file["bytes"], file["modified_s"], since_s)
-        return now_s - since_s >= self.stable_s
+        return since_s
 
 
 def _files(entry: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON

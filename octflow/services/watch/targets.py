@@ -5,6 +5,7 @@ and its own is missing or older. Lanes meet only here, through flags.
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +72,10 @@ class Scan:
         self._pending: set[str] = set()
         self.settling = 0
         """Batches that have all tiles, some of which may still change."""
+        self.settles_in_s = math.inf
+        """Time until the first of them is complete, if none of its files changes again."""
+        self.waiting = [str(waiting) for waiting in session.ready.waiting]
+        """Batches that lack tiles, in words."""
         self.targets: dict[Lane, list[Target]] = {lane: [] for lane in LANES}
         self._batches()
         self._mosaics()
@@ -94,12 +99,13 @@ class Scan:
             if same and all(self.made(name) for name in names):
                 continue
             self._pending |= set(names)
-            if not self._looks.settled(inventory):
+            if wait_s := self._looks.remaining_s(inventory):
                 self.settling += 1
+                self.settles_in_s = min(self.settles_in_s, wait_s)
                 continue
             inputs = json.dumps(inventory, sort_keys=True)
             self.targets["tile"] += [
-                Target(name, inputs) for name in names if not (same and self.made(name))
+                self._target(name, inputs) for name in names if not (same and self.made(name))
             ]
 
     def _mosaics(self) -> None:
@@ -155,13 +161,19 @@ class Scan:
         """Ask for a target if its inputs are there and it is not, or is older."""
         waits = any(name in self._pending or not self.made(name) for name in inputs)
         newest_ns = max(self.made(name) for name in inputs)
-        target = Target(path, str(newest_ns))
+        target = self._target(path, str(newest_ns))
         older = self.made(path) < newest_ns and not (self.made(path) and self._current(target))
         if not waits and not older:
             return
         self._pending.add(path)
         if not waits:
             self.targets[lane].append(target)
+
+    def _target(self, path: str, inputs: str) -> Target:
+        """Return a target; what was said of its flag while it was there holds no longer."""
+        target = Target(path, inputs)
+        retired = not self.made(path) and self._current(target)
+        return Target(path, f"{inputs}, set aside") if retired else target
 
 
 def written_ns(path: Path) -> int:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from octflow.core.layout import FLAGS
+from octflow.core.layout import FLAGS, flag
+from octflow.services.events.given_up import GivenUp, write_given_up
 
 PAGE = (Path(__file__).parents[3] / "docs/events.md").read_text()
 FAILING = ("process_batch", "stitch_enface", "register_slice", "stack_slices")
@@ -16,6 +17,12 @@ def column(section, number):
     """The words in code style of a column of the table of a section, row by row."""
     rows = [r for r in PAGE.split(f"## {section}\n")[1].split("\n## ")[0].splitlines() if "|" in r]
     return [re.findall(r"`([^`]+)`", row.split("|")[number]) for row in rows[2:]]
+
+
+def given_up(target):
+    at = {"first_failed_at": "2026-01-01T00:00:00Z", "given_up_at": "2026-01-01T00:10:00Z"}
+    log = {"status": 1, "log": "watch/lane-tile.log", "host": "lab"}
+    return GivenUp(target=str(target), lane="tile", failures=2, **at, **log)
 
 
 @pytest.fixture
@@ -30,6 +37,7 @@ def told(project, server):
     project.process(1)
     for rule in FAILING:
         project.fail(rule, **project.ids(rule))
+    write_given_up(project.folder, [given_up(flag(rule, **project.ids(rule))) for rule in FAILING])
     assert project.deliver(hook) == 0
     return server.events()
 
@@ -46,10 +54,10 @@ def test_the_page_names_the_rule_of_every_type():
 
 def test_every_event_has_the_payload_of_the_page_and_no_more(told):
     documented = {key for row in column("Payload", 1) for key in row}
-    failures_only = {"error", "again"}
+    lacks = {"failed": set(), "given_up": {"again"}}
     for event in told:
-        failed = event["type"].endswith(".failed")
-        assert set(event["data"]) == (documented if failed else documented - failures_only)
+        kind = event["type"].rsplit(".", 1)[1]
+        assert set(event["data"]) == documented - lacks.get(kind, {"error", "again"})
 
 
 def test_every_event_is_a_cloud_event_with_a_utc_time(told):

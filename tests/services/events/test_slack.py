@@ -3,7 +3,9 @@ from datetime import UTC, datetime
 import pytest
 
 from octflow.core.errors import SettingsError
+from octflow.core.layout import flag
 from octflow.core.record import Asset, Tiles
+from octflow.services.events.given_up import GivenUp, write_given_up
 from octflow.services.events.service import Events
 from octflow.services.events.slack import MOST_LINKS, SlackSender
 
@@ -101,6 +103,22 @@ def test_a_failing_job_is_told_once_and_not_per_retry(project, server, slack):
         project.deliver(slack())
     said = "process_batch failed: OSError: &lt;!channel&gt; &amp; more"
     assert messages(server) == [f"I46, mosaic-001/batch-002: {said}"]
+
+
+def test_giving_up_is_told_besides_and_failures_after_it_are_not(project, server, slack):
+    project.fail("stitch_enface", "no coordinates", slice=1, mosaic=1, illumination="normal")
+    project.deliver(slack())
+    target = {"target": str(flag("stitch_enface", mosaic=1)), "lane": "stitch", "failures": 5}
+    at = {"first_failed_at": "2099-01-01T00:00:00Z", "given_up_at": "2099-01-01T00:10:00Z"}
+    log = {"status": 1, "log": "watch/lane-stitch.log", "host": "lab"}
+    write_given_up(project.folder, [GivenUp(**target, **at, **log)])
+    project.deliver(slack())
+    project.fail("stitch_enface", "again", 2, slice=1, mosaic=1, illumination="normal")
+    project.deliver(slack())
+    said = "given up: after 5 attempts, exit status 1; see watch/lane-stitch.log"
+    first, second = messages(server)
+    assert first == "I46, mosaic-001: stitch_enface failed: OSError: no coordinates"
+    assert second == f"I46, mosaic-001: stitch_enface {said}"
 
 
 def test_slack_that_is_down_or_hangs_is_tried_again(project, server, slack):

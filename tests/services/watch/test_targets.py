@@ -4,9 +4,11 @@ import os
 import pytest
 
 from octflow.core.layout import flag
+from octflow.services.watch.attempts import Attempts
 from octflow.services.watch.looks import Looks
 from octflow.services.watch.targets import Inventories, Scan
 from octflow.workflow.config import read_config
+from octflow.workflow.lanes import WatchSettings
 from octflow.workflow.session import Session
 
 ROWS = [{"name": "normal", "grid_size_x": 1}, {"name": "tilted", "grid_size_x": 1, "tilt_deg": -15}]
@@ -114,6 +116,24 @@ def test_a_mosaic_older_than_a_batch_is_asked_for_unless_snakemake_knows_better(
     assert project.scan()["stitch"] == ["mosaic-001.stitched", "mosaic-001.volume_stitched"]
     project.current = set(paths)
     assert project.scan()["stitch"] == []
+
+
+def test_a_flag_that_was_set_aside_is_asked_for_whatever_snakemake_knew_of_it(project):
+    project.acquire(1)
+    project.stitch(1)
+    project.process(1)
+    attempts = Attempts(WatchSettings(), now_s=lambda: 0.0)
+
+    def due():
+        scan = Scan(project.session(), project.looks, Inventories(), attempts.current)
+        return attempts.due(scan.targets["stitch"])
+
+    for target in due():
+        attempts.succeeded(target, changed=False)
+    assert due() == []
+    stitched = flag("stitch_enface", mosaic=1)
+    (project.base / "project" / stitched).unlink()
+    assert [target.path for target in due()] == [str(stitched)]
 
 
 def test_what_is_made_is_uploaded_and_nothing_waits_for_that(project):

@@ -20,7 +20,14 @@ PATIENCE_S = 240
 def watch(folder, *options):
     parts = [sys.executable, "-m", "octflow.cli", "watch"]
     command = [*parts, str(folder / "config.yaml"), *options]
-    return subprocess.Popen(command, cwd=runs.ROOT, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=runs.ROOT, text=True, **pipes)
+
+
+def said_by(process):
+    """Wait for its end; return what it logged, message by message, and standard error."""
+    lines, error = process.communicate(timeout=PATIENCE_S)
+    return [json.loads(line)["message"] for line in lines.splitlines()], error
 
 
 def until(there):
@@ -38,6 +45,18 @@ def configure(folder, **watching):
     config["watch"] = {"poll_seconds": 0.5, "first_wait_s": 1, **watching}
     config["convert"] = {"max_failed_tiles": 0}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def listen(folder):
+    """Have a command add every event to a file; it is told of them by the watcher."""
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    command = ["sh", "-c", f"cat >> {folder}/told"]
+    config["events"] = {"listeners": [{"kind": "command", "name": "told", "command": command}]}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def told_of(folder):
+    return [json.loads(line) for line in (folder / "told").read_text().splitlines()]
 
 
 def hold_back(folder):
@@ -62,7 +81,7 @@ def watched(simulated, tmp_path_factory):
     project = folder / "project"
     with watch(folder) as first:
         until((project / "watch" / "lane-tile.json").exists)
-        refused = watch(folder).communicate()[1]
+        refused = said_by(watch(folder))[1]
         first.send_signal(signal.SIGKILL)
     orphan = json.loads((project / "watch" / "lane-tile.json").read_text())["pid"]
     with watch(folder) as second:
@@ -72,8 +91,8 @@ def watched(simulated, tmp_path_factory):
         for kind in ("stitched", "volume_stitched"):
             until((project / "mosaic-001" / "state" / f"mosaic-001.{kind}").exists)
         second.send_signal(signal.SIGTERM)
-        said = second.communicate()[1]
-    return folder, refused, orphan, (second.returncode, said)
+        said, error = said_by(second)
+    return folder, refused, orphan, (second.returncode, said, error)
 
 
 def test_a_second_watcher_is_refused_in_words(watched):
@@ -104,9 +123,10 @@ def test_the_process_of_a_killed_watcher_is_taken_over(watched):
 
 
 def test_the_watcher_ends_on_request_and_leaves_nothing(watched):
-    folder, _, _, (status, said) = watched
-    assert status == 0, said
-    assert said.endswith("watcher ended\n")
+    folder, _, _, (status, said, error) = watched
+    assert status == 0, error
+    assert error == ""
+    assert said[-1] == "watcher ended"
     assert list((folder / "project" / "watch").glob("lane-*.json")) == []
 
 
@@ -120,6 +140,7 @@ def test_the_status_counts_what_was_made(watched):
 def test_a_batch_that_fails_is_tried_again_and_given_up_while_others_are_made(simulated, tmp_path):
     folder = runs.acquisition(simulated, tmp_path / "tiny")
     configure(folder, max_attempts=2)
+    listen(folder)
     good = hold_back(folder)
     for path in good:
         path.rename(folder / "raw" / path.name)
@@ -127,9 +148,16 @@ def test_a_batch_that_fails_is_tried_again_and_given_up_while_others_are_made(si
     bad.unlink()  # The simulated file has another link.
     bad.write_bytes(b"not a tile")
     with watch(folder, "--once") as watcher:
-        said = watcher.communicate(timeout=PATIENCE_S)[1]
+        said = "\n".join(said_by(watcher)[0])
     assert "batch-001.processed: failed, will be tried again" in said
     assert "batch-001.processed: given up" in said
     assert {p.name for p in runs.flags(folder) if p.suffix == ".processed"} == {
         "batch-002.processed"
     }
+    told = [event for event in told_of(folder) if event["subject"] == "mosaic-001/batch-001"]
+    assert [(event["type"].split(".", 2)[2], event["data"].get("again")) for event in told] == [
+        ("batch.started", None),
+        ("batch.failed", False),
+        ("batch.failed", True),
+        ("batch.given_up", None),
+    ]
