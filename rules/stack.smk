@@ -42,13 +42,19 @@ rule stack_slices:
     """Stack all slices that are there."""
     input:
         stitched=collect(
-            rules.stitch_enface.output.flag, mosaic=session.reference_mosaics
+            rules.stitch_enface.output.flag,
+            mosaic=session.later("reference_mosaics"),
         ),
         volumes=collect(
-            rules.join_volumes.output.flag, mosaic=session.reference_mosaics
+            rules.join_volumes.output.flag,
+            mosaic=session.later("reference_mosaics"),
         ),
-        registered=collect(rules.register_slice.output.flag, slice=session.stacked_axes),
-        placed=collect(rules.place_slice.output.flag, slice=session.placed),
+        registered=collect(
+            rules.register_slice.output.flag, slice=session.later("stacked_axes")
+        ),
+        placed=collect(
+            rules.place_slice.output.flag, slice=session.later("placed")
+        ),
     output:
         flag="state/project.stacked",
         overview=report(

@@ -52,6 +52,11 @@ class Attempt:
     pool: str
     threads: int
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _records_read: list[Product] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look at the flags now: one that is replaced while the job runs is not what it read."""
+        self._records_read = [_flag_product(path) for path in self.flags]
 
     @property
     def folder(self) -> Path:
@@ -80,7 +85,7 @@ class Attempt:
             "unit": self.unit,
             "status": status,
             "error": error,
-            "inputs": [*(_flag_product(p) for p in self.flags), *outcome.inputs],
+            "inputs": [*self._records_read, *outcome.inputs],
             "outputs": [*outcome.outputs, *extra],
             "tiles": outcome.tiles,
             "assets": outcome.assets,

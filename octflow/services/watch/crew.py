@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,12 @@ class Crew:
                 self.running[lane] = found
                 self._say("lane found again", lane, runs=found.runs())
 
-    def start(self, lane: Lane, targets: list[Target]) -> None:
-        """Start the Snakemake process of a lane."""
+    def start(self, lane: Lane, targets: list[Target], *, anew: Sequence[str] = ()) -> None:
+        """Start the Snakemake process of a lane, which makes the flags `anew` in any case."""
         log = self._folder / f"lane-{lane}.log"
         set_aside(log, self._settings)
         self.running[lane] = children.start(
-            self.command(lane, targets),
+            [*self.command(lane, targets), *(["--forcerun", *anew] if anew else [])],
             PIPELINE,
             note=self._folder / f"lane-{lane}.json",
             log=log,
