@@ -23,7 +23,7 @@ rule upload_batch:
         mem_mb=1000,
         runtime=1440,
     params:
-        project=session.config.project.name,
+        subject=session.config.project.subject,
         settings=session.upload_settings,
         limits=session.upload_limits,
         access=session.upload_access,
@@ -53,7 +53,7 @@ rule upload_mosaic:
         mem_mb=1000,
         runtime=1440,
     params:
-        project=session.config.project.name,
+        subject=session.config.project.subject,
         settings=session.upload_settings,
         limits=session.upload_limits,
         access=session.upload_access,
@@ -83,7 +83,7 @@ rule upload_volume:
         mem_mb=1000,
         runtime=1440,
     params:
-        project=session.config.project.name,
+        subject=session.config.project.subject,
         settings=session.upload_settings,
         limits=session.upload_limits,
         access=session.upload_access,
@@ -114,7 +114,7 @@ rule upload_slice:
         mem_mb=1000,
         runtime=1440,
     params:
-        project=session.config.project.name,
+        subject=session.config.project.subject,
         settings=session.upload_settings,
         limits=session.upload_limits,
         access=session.upload_access,
