@@ -28,8 +28,15 @@ DECLARED = {
     "stack_slices": ["qc/stack.jpg"],
 }
 """Outputs that rules declare besides their flags."""
-READ_BY = {"convert_batch": "start_batch", "process_batch": "convert_batch"}
-READ_BY |= {"archive_batch": "convert_batch"}
+READ_BY = {
+    "convert_batch": ["start_batch"],
+    "process_batch": ["convert_batch"],
+    "archive_batch": ["start_batch", "convert_batch"],
+    "stitch_enface": ["process_batch"],
+    "join_volumes": ["stitch_enface"],
+    "register_slice": ["stitch_enface"],
+}
+"""Rules whose records a rule reads."""
 ROLES = ("dBI", "R3D", "O3D", "aip", "mip", "ret", "ori", "biref")
 
 
@@ -110,21 +117,33 @@ class Records:
         self._like: dict[str, Record] = {}
 
     def write(self, job: Job) -> None:
-        """Write the flag of a job, and touch what its rule declares."""
+        """Write the flag of a job, which reads flags written before; touch what it declares."""
         touch(self._session, job)
         path, unit = self._session.project / job.flag, job.unit
-        changed: dict[str, Any] = {"unit": unit}
+        changed: dict[str, Any] = {"unit": unit, "inputs": list(self._read(job))}
         if job.rule == "start_batch":
             inventory = self._session.ready.inventory(unit.mosaic or 0, unit.batch or 0)
             changed["parameters"] = {"inventory": inventory}
-        if job.rule in READ_BY:
-            read = flag(READ_BY[job.rule], mosaic=unit.mosaic or 0, batch=unit.batch or 0)
-            changed["inputs"] = [Product(id="stat:1", path=str(read), bytes=1, role="record")]
         # Plain files: flushing each to disk, as the workflow does, takes minutes.
         path.write_text(self._record(job).model_copy(update=changed).model_dump_json(indent=1))
         kept = self._session.project / job.lineage / "attempt-001.json"
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.hardlink_to(path)
+
+    def _read(self, job: Job) -> Iterator[Product]:
+        """Name the records that a job reads, but for those of whole illuminations."""
+        unit, experiment = job.unit, self._session.config.experiment
+        mosaic, batch = unit.mosaic or 0, unit.batch or 0
+        mosaics = experiment.mosaics_of(unit.slice or 1)
+        ids: list[dict[str, int]] = [{"mosaic": mosaic, "batch": batch}]
+        if job.rule == "stitch_enface":
+            ids = [{"mosaic": mosaic, "batch": b} for b in experiment.batches_of(mosaic)]
+        if job.rule in {"join_volumes", "register_slice"}:
+            ids = [{"mosaic": m} for m in ([mosaic] if mosaic else mosaics)]
+        for rule in READ_BY.get(job.rule, ()):
+            for one in ids:
+                path, record_id = str(flag(rule, **one)), self._like[rule].record_id
+                yield Product(id=record_id, path=path, bytes=1, role="record")
 
     def _record(self, job: Job) -> Record:
         """Return the record of another job of the same rule."""

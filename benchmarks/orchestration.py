@@ -18,6 +18,7 @@ per_tile  `snakemake -n` over the same tiles with one job per tile and rule, eve
 
 import argparse
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -34,11 +35,11 @@ import yaml
 from octflow.core.experiment import Experiment, Illumination
 from octflow.core.layout import flag
 from octflow.services.jobs import Job
+from octflow.services.watch.attempts import Attempts
+from octflow.services.watch.crew import Crew
 from octflow.services.watch.looks import Looks
-from octflow.services.watch.loop import Watcher
+from octflow.services.watch.origins import Origins
 from octflow.services.watch.targets import Inventories, Scan, Target
-from octflow.simulate.acquisition import Exposure, write_raw_tile
-from octflow.simulate.settings import Simulation
 from octflow.workflow.config import PIPELINE, Config, read_config
 from octflow.workflow.lanes import Lane
 from octflow.workflow.session import Session
@@ -118,8 +119,9 @@ class Project:
         self.file.write_text(yaml.safe_dump(values))
         self.config = config_of(self.file)
         self._write()
-        (folder / "project" / "watch").mkdir()
-        self._watcher = Watcher(self.config, self.file)
+        settings = self.config.watch
+        about = (settings, Attempts(settings, now_s=time.time), logging.getLogger("octflow"))
+        self._crew = Crew(folder / "project", self.file, *about)
 
     def _write(self) -> None:
         """Write names of raw tiles, records, and metadata; the last mosaic is half there."""
@@ -159,7 +161,7 @@ class Project:
         if lane == "tile":
             rules = ("process_batch", "archive_batch")
             paths = [flag(r, mosaic=self.mosaics, batch=b) for b in batches for r in rules]
-        return self._watcher.command(lane, [Target(str(path), "") for path in paths])
+        return self._crew.command(lane, [Target(str(path), "") for path in paths], 1)
 
     def whole(self) -> list[str]:
         """Return what a person types."""
@@ -185,11 +187,12 @@ def config_of(file: Path) -> Config:
 
 def scan(file: Path) -> None:
     """Look four times, as the watcher does; print CPU and wall seconds of each."""
-    config, looks, inventories = config_of(file), Looks(0.0), Inventories()
+    config = config_of(file)
+    known = Looks(0.0), Inventories(), Origins(Path(config.project.folder))
     spent = []
     for _ in range(4):
         cpu_s, wall_s = time.process_time(), time.monotonic()
-        found = Scan(Session(config, PIPELINE), looks, inventories, lambda target: False)
+        found = Scan(Session(config, PIPELINE), *known, lambda target: False)
         if any(found.targets.values()):
             counts = {lane: len(targets) for lane, targets in found.targets.items()}
             sys.exit(f"expected nothing to be made, found {counts}")
@@ -227,6 +230,10 @@ def _expect_nothing(cost: Cost) -> None:
 
 def jobs_part(project: Project, _: argparse.Namespace) -> None:
     """Measure lanes that make batches."""
+    # Here, so that the process that scans does not hold what simulates.
+    from octflow.simulate.acquisition import Exposure, write_raw_tile
+    from octflow.simulate.settings import Simulation
+
     tile = project.file.parent / "tile.nii"
     row = Illumination(name="n", grid_size_x=1, tile_size_x_px=SIZE_PX, tile_size_y_px=SIZE_PX)
     table = Experiment(grid_size_y=1, illuminations=(row,))

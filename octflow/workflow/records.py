@@ -141,7 +141,7 @@ def _executor(pool: str, threads: int) -> Executor:
 @cache
 def _code(stage_version: int) -> Code:
     packages = sorted(f"{d.name}=={d.version}" for d in distributions())
-    commit = _git("rev-parse", "HEAD")
+    commit = current_commit()
     return Code(
         package="octflow",
         version=octflow.__version__,
@@ -151,6 +151,11 @@ def _code(stage_version: int) -> Code:
         backend="python",
         environment=content_id(packages),
     )
+
+
+def current_commit() -> str | None:
+    """Return the commit of the checkout that octflow runs from; None outside one."""
+    return _git("rev-parse", "HEAD")
 
 
 def _git(*arguments: str) -> str | None:

@@ -1,6 +1,7 @@
 """A dandiset of an archive that is run with the software of DANDI, by its own client."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -75,6 +76,8 @@ class DandiArchive:
     ) -> None:
         self._where = f"dandiset {dandiset} of {instance}"
         self._timeout_s, self._pace, self._patience = timeout_s, pace, patience
+        # The client is for one thread, and the bounds hold for all of the process.
+        self._lock = threading.Lock()
         self._digests: dict[Item, str] = {}
         log_discreetly()
         self._draft = self._asked(partial(_draft_of, instance, dandiset, key))
@@ -87,9 +90,9 @@ class DandiArchive:
             self._digests[item] = _digest_of(item.source)
         return self._digests[item]
 
-    def assets(self, items: Sequence[Item]) -> dict[str, Asset]:
-        """Return what the draft has under the paths of items, with the server's own digests."""
-        found = {item.path: self._asked(partial(self._found, item.path)) for item in items}
+    def assets(self, paths: Sequence[str]) -> dict[str, Asset]:
+        """Return what the draft has under paths, with the server's own digests."""
+        found = {path: self._asked(partial(self._found, path)) for path in paths}
         return {path: self._asset(one) for path, one in found.items() if one is not None}
 
     def send(self, items: Sequence[Item]) -> Sent:
@@ -103,7 +106,7 @@ class DandiArchive:
         """Do something with the client, as often as it takes, within the bounds."""
 
         def once() -> Result:
-            with bounded(self._timeout_s, self._pace), _worded(self._where):
+            with self._lock, bounded(self._timeout_s, self._pace), _worded(self._where):
                 return work()
 
         return self._patience.retried(once)

@@ -3,19 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from octflow.core.errors import DataError, SettingsError
+from octflow.core.errors import DataError
 from octflow.core.record import Outcome, Product
 from octflow.io.records import checked, read_record
 from octflow.io.remote.archive import Archive, Item, upload
-from octflow.io.remote.folder import FolderArchive
-from octflow.io.remote.pace import Pace
-from octflow.io.remote.patience import Patience
-from octflow.stages.upload.settings import (
-    FolderTarget,
-    UploadAccess,
-    UploadLimits,
-    UploadSettings,
-)
+from octflow.stages.upload.archives import open_archive
+from octflow.stages.upload.settings import UploadAccess, UploadLimits, UploadSettings
 
 
 def upload_batch(
@@ -41,7 +34,7 @@ def upload_batch(
     access : UploadAccess
         Where the key is.
     """
-    return _upload([archived], project, _archive(settings, limits, access))
+    return _upload([archived], project, open_archive(settings, limits, access))
 
 
 def upload_mosaic(
@@ -61,7 +54,7 @@ def upload_mosaic(
     project, settings, limits, access
         See `upload_batch`.
     """
-    return _upload([stitched], project, _archive(settings, limits, access))
+    return _upload([stitched], project, open_archive(settings, limits, access))
 
 
 def upload_volume(
@@ -81,7 +74,7 @@ def upload_volume(
     project, settings, limits, access
         See `upload_batch`.
     """
-    return _upload([joined], project, _archive(settings, limits, access))
+    return _upload([joined], project, open_archive(settings, limits, access))
 
 
 def upload_slice(
@@ -104,7 +97,7 @@ def upload_slice(
     project, settings, limits, access
         See `upload_batch`.
     """
-    return _upload([registered, *volumes], project, _archive(settings, limits, access))
+    return _upload([registered, *volumes], project, open_archive(settings, limits, access))
 
 
 def _upload(flags: Sequence[Path], project: str, archive: Archive) -> Outcome:
@@ -129,24 +122,3 @@ def _item(product: Product, project: str) -> Item:
         raise DataError(product.path, found="a path out of the project", expected="one inside")
     path = str(PurePosixPath(project) / place)
     return Item(source=checked(product), path=path, id=product.id, bytes=product.bytes)
-
-
-def _archive(settings: UploadSettings, limits: UploadLimits, access: UploadAccess) -> Archive:
-    target, rate = settings.target, limits.megabytes_per_s
-    pace = Pace(None if rate is None else rate * 1e6)
-    if target is None:
-        raise SettingsError("upload.target: found nothing, expected an archive")
-    if isinstance(target, FolderTarget):
-        mount = None if target.mount is None else Path(target.mount)
-        return FolderArchive(Path(target.folder), mount=mount, pace=pace)
-    # The client takes seconds to be imported, and may be missing where it is not asked for.
-    from octflow.io.remote.dandi import DandiArchive, key_of
-
-    return DandiArchive(
-        target.instance,
-        target.dandiset,
-        key_of(target.instance, access.key_env, access.key_file),
-        timeout_s=limits.timeout_s,
-        pace=pace,
-        patience=Patience(limits.attempts, limits.first_wait_s, limits.longest_wait_s),
-    )

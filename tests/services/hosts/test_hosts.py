@@ -1,5 +1,6 @@
 """Real SSH servers: where a job goes, and what becomes of it when a host or a network fails."""
 
+import json
 import os
 import signal
 import subprocess
@@ -45,8 +46,9 @@ def lab(servers, tmp_path, monkeypatch):
 pytestmark = sshd.needs_sshd
 
 
-def sent(text):
-    """Send a shell script."""
+def sent(text, **properties):
+    """Send a shell script; with properties it is as Snakemake writes it."""
+    text = f"# properties = {json.dumps(properties)}\n{text}" if properties else text
     folder = JOBS.absolute().parents[1]
     script = folder / f"script-{time.monotonic_ns()}"
     script.write_text(f"#!/bin/sh\n{text}\n")
@@ -110,7 +112,7 @@ def test_without_any_host_the_job_fails_and_says_why(lab):
 def test_a_host_that_is_not_known_is_refused(lab):
     stranger = Host(name="x", address="127.0.0.1", options=("-p", str(lab.ports["aux1"])))
     with pytest.raises(UnreachableError, match="Host key verification failed"):
-        submit(JOBS.absolute(), Hosts(hosts=(stranger,)))
+        submit(lab.folder / "hosts.yaml", Hosts(hosts=(stranger,)))
 
 
 def test_a_job_that_is_killed_has_failed(lab):
@@ -185,6 +187,24 @@ def test_a_job_that_nobody_will_ask_for_is_cancelled(lab):
     os.close(writes)
     (job,) = JOBS.glob("job-*")
     assert lab.wait_for(lambda: Job(job).status is not None)
+
+
+def test_a_job_that_a_killed_snakemake_left_is_taken_over_and_not_started_again(lab):
+    work = {"rule": "register_slice", "output": ["flag"], "params": {"version": 1}}
+    job = sent(f"echo once >> done; {SLOW}", jobid=3, **work)
+    begun(lab)
+    assert sent("echo twice >> done", jobid=0, **work).id == job.id
+    assert (JOBS.parents[1] / "done").read_text() == "once\n"
+
+
+def test_a_job_that_writes_the_same_with_other_settings_is_ended_first(lab):
+    work = {"rule": "register_slice", "output": ["flag"]}
+    job = sent(SLOW, **work, params={"version": 1})
+    begun(lab)
+    other = sent("true", **work, params={"version": 2})
+    assert other.id != job.id
+    assert not lab.busy(ASLEEP)
+    assert [ended(job), ended(other)] == ["failed", "success"]
 
 
 def test_secrets_of_the_environment_stay_here(lab, monkeypatch):
