@@ -4,9 +4,9 @@ import getpass
 import json
 import os
 import platform
-import sys
 import resource
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
