@@ -3,86 +3,53 @@
     python benchmarks/pages.py                 200 mosaics x 20 batches x 25 tiles
     python benchmarks/pages.py --mosaics 20    a tenth of it
 
-The project is that of `benchmarks/state.py`, but flags are records, those of `process_batch` with
-nine products of each tile, and every finished batch and mosaic has a picture. Prints CPU times: of
-the first writing, which reads all records and makes small copies of all pictures; of writing again
-when nothing has changed, and when one batch more is done (least of three).
+Three quarters of the mosaics are done, with records and pictures of every job that makes some; the
+raw tiles of all are there by name. Prints CPU times: of the first writing, which reads all records
+and makes small copies of all pictures; of writing again when nothing has changed, and when one
+batch more is done (least of three).
 """
 
 import argparse
-import json
 import math
-import os
 import resource
 import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
+import large
 import numpy as np
-from state import acquire, config_of, finish
 
-from octflow.core.record import Outcome, Product, Tiles, Unit
 from octflow.io.picture import write_preview
 from octflow.services.jobs import Expected, Job
 from octflow.services.pages import write_pages
 from octflow.services.state import peek_project
-from octflow.workflow.config import Config
-from octflow.workflow.records import Attempt
+from octflow.workflow.config import Config, read_config
 from octflow.workflow.session import Session
 
-PRODUCTS = 9
-"""Files that are made of a tile."""
+
+def finish(session: Session, mosaics: int) -> int:
+    """Write the flags of the first three quarters of the mosaics, with pictures; count them."""
+    records, jobs = large.Records(session), large.jobs_of(session, mosaics)
+    done = [job for job in jobs if (job.unit.mosaic or 0) <= 0.75 * mosaics]
+    for job in done:
+        write(records, session.project, job)
+    return len(done)
 
 
-def record_of(rule: str, tiles: list[int]) -> dict[str, Any]:
-    """Return a record as a job of the rule leaves it, whose unit is to be filled in."""
-    digest = "xxh3:" + 32 * "0"
-    count = PRODUCTS if rule == "process_batch" else 0
-    outputs = [
-        Product(id=digest, path=f"mosaic-001/processed/{tile}_{n}.nii", bytes=1, role="", tile=tile)
-        for tile in tiles
-        for n in range(count)
-    ]
-    attempt = Attempt("process", rule, Unit(project="demo"), [], {}, 1, "tile", 1)
-    record = attempt.succeeded(Outcome(outputs=outputs, tiles=Tiles(ok=tiles)), {})
-    return record.model_dump(mode="json")
-
-
-def fill(session: Session, mosaics: int) -> None:
-    """Write records in place of the empty flags of `finish`, and pictures."""
-    expected, experiment = Expected(session), session.config.experiment
-    known: dict[str, dict[str, Any]] = {}
-    jobs = list(expected.of_project())
-    for mosaic in range(1, mosaics + 1):
-        jobs += expected.of_mosaic(mosaic)
-        for batch in experiment.batches_of(mosaic):
-            jobs += expected.of_batch(mosaic, batch)
-    for slice_id in range(1, mosaics // 2 + 1):
-        jobs += expected.of_slice(slice_id)
-    for job in (job for job in jobs if (session.project / job.flag).exists()):
-        if job.rule not in known:
-            known[job.rule] = record_of(job.rule, experiment.tiles_of(1, 1))
-        write(session.project, job, known[job.rule])
-
-
-def write(project: Path, job: Job, record: dict[str, Any]) -> None:
+def write(records: large.Records, project: Path, job: Job) -> None:
     """Write a flag, and the picture that its job makes."""
-    unit = job.unit.model_dump(mode="json")
-    path = project / job.flag
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**record, "unit": unit}, indent=1))
-    if job.rule in {"process_batch", "stitch_enface"}:
-        sheet = project / f"mosaic-{job.unit.mosaic:03d}/qc/{path.name}.jpg"
-        sheet.parent.mkdir(exist_ok=True)
-        shutil.copy(project.parent / "sheet.jpg", sheet)
+    records.write(job)
+    ids = job.unit.model_dump(exclude_none=True)
+    for path in large.DECLARED.get(job.rule, ()):
+        if path.endswith(".jpg"):
+            shutil.copy(project.parent / "sheet.jpg", project / path.format(**ids))
 
 
 def cpu_s(config: Config, folder: Path, changed: Job | None = None) -> tuple[float, float]:
     """Return CPU seconds of a look, and of the pages beyond it."""
     if changed is not None:
-        write(folder / "project", changed, record_of(changed.rule, [1]))
+        write(large.Records(Session(config, folder)), folder / "project", changed)
     begin = time.process_time()
     peek_project(Session(config, folder))
     looked = time.process_time()
@@ -95,21 +62,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--mosaics", type=int, default=200)
-    parser.add_argument("--batches", type=int, default=20)
-    parser.add_argument("--tiles", type=int, default=25)
+    large.add_size(parser, mosaics=200, batches=20, tiles=25)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        config = config_of(folder, asked)
-        acquire(config, asked.mosaics)
+        config = read_config(large.values_of(folder, asked.mosaics, asked.batches, asked.tiles))
+        large.acquire(config, asked.mosaics)
         session = Session(config, folder)
-        write_preview(
-            folder / "sheet.jpg", "ret", np.tile(np.float32(np.arange(1500)) / 25, (800, 1))
-        )
-        os.chdir(folder)
+        sheet = np.tile(np.arange(1500, dtype=np.float32) / 25, (800, 1))
+        write_preview(folder / "sheet.jpg", "ret", sheet)
         flags = finish(session, asked.mosaics)
-        fill(session, asked.mosaics)
         first = cpu_s(config, folder)
         same = [cpu_s(config, folder) for _ in range(3)]
         mosaic = asked.mosaics * 3 // 4 + 1
@@ -118,10 +80,11 @@ def main() -> None:
             for batch in (1, 2, 3)
         ]
         pages = list((folder / "project" / "pages").glob("*.html"))
+        small = len(list((folder / "project" / "pages" / "small").rglob("*.jpg")))
         megabytes = sum(page.stat().st_size for page in pages) / 1e6
     tiles = asked.mosaics * asked.batches * asked.tiles
     print(f"{asked.mosaics} mosaics, {tiles} tiles, {flags} flags")
-    print(f"{len(pages)} pages, {megabytes:.1f} MB")
+    print(f"{len(pages)} pages, {megabytes:.1f} MB; {small} small pictures")
     print(f"CPU of a look at the state {min(look for look, _ in same):.2f} s; beyond it:")
     print(f"first writing {first[1]:.1f} s")
     print(f"nothing changed {min(beyond for _, beyond in same):.2f} s")

@@ -15,6 +15,7 @@ rule upload_batch:
         "<logs>/upload_batch/{mosaic}_{batch}.log",
     benchmark:
         "<benchmarks>/upload_batch/{mosaic}_{batch}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -45,6 +46,7 @@ rule upload_mosaic:
         "<logs>/upload_mosaic/{mosaic}.log",
     benchmark:
         "<benchmarks>/upload_mosaic/{mosaic}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -75,6 +77,7 @@ rule upload_volume:
         "<logs>/upload_volume/{mosaic}.log",
     benchmark:
         "<benchmarks>/upload_volume/{mosaic}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -106,6 +109,7 @@ rule upload_slice:
         "<logs>/upload_slice/{slice}.log",
     benchmark:
         "<benchmarks>/upload_slice/{slice}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1

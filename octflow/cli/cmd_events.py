@@ -7,10 +7,10 @@ import threading
 from pathlib import Path
 
 import click
-import yaml
 
 from octflow.services.events.service import Events, follow
-from octflow.workflow.config import PIPELINE, read_config
+from octflow.services.project import config_of
+from octflow.workflow.config import PIPELINE
 
 
 @click.command("events")
@@ -34,7 +34,7 @@ def command(config_file: Path, mode: str) -> None:
       octflow events /data/I46/config.yaml --follow
     """  # noqa: D301 - \b keeps click from joining the lines
     logging.basicConfig(level=logging.WARNING, format="octflow %(levelname)s: %(message)s")
-    config = read_config(yaml.safe_load(config_file.read_text()) or {})
+    config = config_of(config_file)
     project = PIPELINE / config.project.folder
     with Events(config, project) as events:
         if mode == "follow":

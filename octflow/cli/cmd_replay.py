@@ -9,8 +9,9 @@ import click
 from octflow.cli.parts import part_of, part_options
 from octflow.core.part import Part
 from octflow.services.project import session_of
-from octflow.services.replay import Replay, carry_out, replay_of
+from octflow.services.replay import Replay, carry_out, replay_from, replay_of
 from octflow.services.replay_text import lines_of
+from octflow.workflow.session import Session
 
 
 @click.command("replay")
@@ -22,8 +23,9 @@ from octflow.services.replay_text import lines_of
     "--illumination", metavar="NAME", help="An illumination: coordinates, focus, mosaics."
 )
 @click.option("--all", "everything", is_flag=True, help="The whole project.")
+@click.option("--from", "since", metavar="STAGE", help="Stage, or rule, to begin at.")
 @click.option(
-    "--from", "since", metavar="STAGE", required=True, help="Stage, or rule, to begin at."
+    "--stale", is_flag=True, help="In place of part and stage: what `status --stale` says."
 )
 @click.option("--yes", is_flag=True, help="Do it; otherwise it is only shown.")
 @click.option("--reason", help="Why; kept with the flags. Needed with --yes.")
@@ -35,7 +37,7 @@ def command(
     mosaic: int | None,
     batch: Part | None,
     illumination: str | None,
-    since: str,
+    since: str | None,
     reason: str | None,
     **switches: bool,
 ) -> None:
@@ -52,18 +54,37 @@ def command(
       octflow replay --batch 3/2 --from process --yes --reason "disk error" /data/I46/config.yaml
       octflow replay --illumination tilted --from find_tilemap /data/I46/config.yaml
       octflow replay --all --from stack /data/I46/config.yaml
+      octflow replay --stale /data/I46/config.yaml
     """  # noqa: D301 - \b keeps click from joining the lines
-    named = None if illumination is None else Part(illumination=illumination)
-    whole = {"all": Part() if switches["everything"] else None}
-    part = part_of(slice_id, mosaic, batch, illumination=named, **whole)
     if switches["yes"] and not reason:
         raise click.UsageError("found --yes without --reason, expected why")
     session = session_of(config)
-    plan = replay_of(session, part, since)
+    if switches["stale"]:
+        _refuse(slice_id, mosaic, batch, illumination, since, switches["everything"] or None)
+        plan = replay_from(session, _stale(session, config))
+    else:
+        named = None if illumination is None else Part(illumination=illumination)
+        whole = {"all": Part() if switches["everything"] else None}
+        part = part_of(slice_id, mosaic, batch, illumination=named, **whole)
+        if since is None:
+            raise click.UsageError("found no --from, expected a stage or a rule")
+        plan = replay_of(session, part, since)
     _show(plan, as_json=switches["as_json"], done=switches["yes"])
-    if switches["yes"]:
+    if switches["yes"] and plan.retirees:
         folder = carry_out(session, plan, reason=reason or "", force=switches["force"])
         click.echo(f"set aside in {folder}", err=switches["as_json"])
+
+
+def _refuse(*others: object) -> None:
+    if any(other is not None for other in others):
+        raise click.UsageError("found --stale with a part or --from, expected it alone")
+
+
+def _stale(session: Session, config: Path | None) -> list[str]:
+    from octflow.services.stale import staleness_of  # Loads Snakemake, which takes a while.
+    from octflow.workflow.params import Rules
+
+    return [one.flag for one in staleness_of(session, Rules(config)).stale]
 
 
 def _show(plan: Replay, *, as_json: bool, done: bool) -> None:

@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 import click
-import yaml
 
+from octflow.services.project import config_of
 from octflow.services.watch.lock import sole_watcher
 from octflow.services.watch.loop import Watcher
-from octflow.workflow.config import PIPELINE, read_config
+from octflow.workflow.config import PIPELINE
 
 
 @click.command("watch")
@@ -32,7 +32,7 @@ def command(file: Path, *, once: bool, retry: bool, log_json: bool | None) -> No
       octflow watch /data/I46/config.yaml
       octflow watch /data/I46/config.yaml --once
     """  # noqa: D301 - \b keeps click from joining the lines
-    config = read_config(yaml.safe_load(file.read_text()) or {})
+    config = config_of(file)
     as_json = not sys.stderr.isatty() if log_json is None else log_json
     with sole_watcher(PIPELINE / config.project.folder) as lock:
         Watcher(config, file, lock, as_json=as_json).run(once=once, retry=retry)

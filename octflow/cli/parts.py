@@ -8,7 +8,9 @@ import click
 from octflow.core.part import Part
 
 
-class _Batch(click.ParamType):
+class BatchName(click.ParamType):
+    """Mosaic and number of a batch, such as 3/2."""
+
     name = "M/B"
 
     def convert(
@@ -27,7 +29,7 @@ class _Batch(click.ParamType):
 _OPTIONS = (
     click.option("--slice", "slice_id", type=click.IntRange(min=1), help="A slice, and all in it."),
     click.option("--mosaic", type=click.IntRange(min=1), help="A mosaic, and its batches."),
-    click.option("--batch", type=_Batch(), help="A batch: its mosaic and number, such as 3/2."),
+    click.option("--batch", type=BatchName(), help="A batch: its mosaic and number, such as 3/2."),
 )
 
 

@@ -6,8 +6,25 @@ from typing import Any
 import yaml
 
 from octflow.core.errors import SettingsError
-from octflow.workflow.config import PIPELINE, read_config
+from octflow.workflow.config import PIPELINE, Config, read_config
 from octflow.workflow.session import Session
+
+
+def config_of(file: Path | None, base: Path = PIPELINE) -> Config:
+    """Return the configuration that Snakemake would run with.
+
+    Parameters
+    ----------
+    file : Path, optional
+        What would be given to `snakemake --configfile`; otherwise the configuration of the
+        repository alone.
+    base : Path
+        Folder of the Snakefile, where relative paths start.
+    """
+    values = _read(base / "config" / "config.yaml")
+    if file is not None:
+        values = merged(values, _read(file))
+    return read_config(values, base)
 
 
 def session_of(file: Path | None, base: Path = PIPELINE) -> Session:
@@ -21,10 +38,7 @@ def session_of(file: Path | None, base: Path = PIPELINE) -> Session:
     base : Path
         Folder of the Snakefile, where relative paths start.
     """
-    values = _read(base / "config" / "config.yaml")
-    if file is not None:
-        values = merged(values, _read(file))
-    return Session(read_config(values, base), base)
+    return Session(config_of(file, base), base)
 
 
 def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

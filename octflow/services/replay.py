@@ -94,10 +94,12 @@ def replay_of(session: Session, part: Part, since: str) -> Replay:
 
 def replay_from(session: Session, roots: list[str]) -> Replay:
     """Find what is made anew where these flags are set aside. Changes nothing."""
+    if not roots:
+        return Replay((), ())
     known = _later(session, roots)
     why = dict.fromkeys(roots, "asked for")
     for flag in known:  # In the order of the data: what was made from others comes after them.
-        if flag not in why and (read := next((r for r in _followed(known[flag]) if r in why), "")):
+        if flag not in why and (read := _first(known[flag], why)):
             why[flag] = f"made from {read}"
     files = _Files(session.project)
     retirees = []
@@ -177,11 +179,15 @@ def _plain(path: Path) -> dict[str, Any]:
         raise DataError(path, found=repr(error), expected="a record") from error
 
 
-def _followed(one: _Known) -> list[str]:
+def _first(one: _Known, among: dict[str, str]) -> str:
+    return next((flag for flag in followed(one.rule, one.reads) if flag in among), "")
+
+
+def followed(rule: str, reads: list[str]) -> list[str]:
     """Return the flags a job is done again for: not those that only handed it raw bytes."""
-    if one.rule != "archive_batch":
-        return one.reads
-    return [flag for flag in one.reads if (job_of(flag) or ("",))[0] not in READERS]
+    if rule != "archive_batch":
+        return reads
+    return [flag for flag in reads if (job_of(flag) or ("",))[0] not in READERS]
 
 
 def _rank(flag: str) -> int:

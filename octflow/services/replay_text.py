@@ -18,6 +18,9 @@ def lines_of(plan: Replay, *, done: bool = False, most: int = 200) -> Iterator[s
     most : int
         Flags that are named; how many more there are is said.
     """
+    if not plan.retirees:
+        yield "nothing is to be made anew"
+        return
     rows = [("flag", "why"), *((one.flag, one.why) for one in plan.retirees[:most])]
     wide = max(len(flag) for flag, _ in rows)
     yield from (f"{flag:<{wide}}  {why}" for flag, why in rows)

@@ -46,6 +46,8 @@ class LaneSettings(Settings):
 
     cores: int = Field(1, ge=1)
     """Cores of the lane's Snakemake process."""
+    profile: str | None = None
+    """Profile of this lane in place of `watch.profile`, such as zircon-ssh for register."""
     targets_per_run: int = Field(32, ge=1)
     """Most targets of one process: what becomes ready while it runs waits for its end."""
     longest_run_s: float | None = Field(None, gt=0)
@@ -63,6 +65,11 @@ class WatchSettings(Settings):
     notify: Literal["auto", "always", "never"] = "auto"
     """Whether to look as soon as the system tells of a change in the acquisition folder, besides
     the looks at their times; auto: where the file system is local."""
+    host_cores: int | None = Field(None, ge=1)
+    """Cores that all watchers of this user on this host share: a lane starts with those of its
+    own that are free, one at least. null: every watcher for itself."""
+    pages_every_s: float | None = Field(60.0, gt=0)
+    """Time between two writings of the pages of the project; null: they are not written."""
     lanes: dict[Lane, LaneSettings] = Field(
         {lane: LaneSettings(cores=UPLOADS if lane == "upload" else 1) for lane in LANES},
         min_length=1,

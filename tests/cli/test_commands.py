@@ -3,10 +3,13 @@ import subprocess
 import sys
 from dataclasses import asdict
 
+import click
 import pytest
 
 from octflow.cli.cmd_setup import link_profile
 from octflow.cli.main import COMMANDS
+from octflow.cli.parts import BatchName
+from octflow.core.part import Part
 from octflow.io.missing import declare_missing, read_missing
 from octflow.services.retire import state_lock
 
@@ -97,7 +100,6 @@ def test_a_part_is_named_once(tmp_path):
     done = octflow("replay", "--slice", 2, "--batch", "1/1", "--from", "stitch")
     assert done.returncode == 2
     assert "found 2 of --slice, --mosaic, --batch" in done.stderr
-    assert "expected MOSAIC/BATCH" in octflow("mark", "--batch", "1", "--note", "x").stderr
 
 
 def test_unlock_names_a_holder_on_another_host_and_exits_1(tmp_path):
@@ -111,5 +113,10 @@ def test_unlock_names_a_holder_on_another_host_and_exits_1(tmp_path):
     assert done.returncode == 1
     assert "the state: held, as far as is known, by process" in done.stdout
     assert "on auxiliary, since" in done.stdout
-    assert octflow("unlock", "--force", tmp_path / "c.yaml").returncode == 0
-    assert "the state: free" in octflow("unlock", tmp_path / "c.yaml").stdout
+    assert lock.holder().host == "auxiliary"
+
+
+def test_a_batch_is_named_by_its_mosaic_and_number():
+    assert BatchName().convert("3/2", None, None) == Part(mosaic=3, batch=2)
+    with pytest.raises(click.BadParameter, match="found 3, expected MOSAIC/BATCH"):
+        BatchName().convert("3", None, None)

@@ -33,14 +33,17 @@ class Project:
         self.project.mkdir()
 
     def session(self, **sections):
-        values = {
+        return Session(read_config(self.values(**sections)), self.folder)
+
+    def values(self, **sections):
+        """What the configuration says."""
+        return {
             "project": {"folder": str(self.project), "slices": 2},
             "acquisition": {"folder": str(self.raw)},
             "experiment": {"grid_size_y": 2, "illuminations": ROWS},
             "ingest": {"stable_seconds": 0},
             **sections,
         }
-        return Session(read_config(values), self.folder)
 
     def arrive(self, mosaic, tiles):
         for tile in tiles:

@@ -23,6 +23,20 @@ def simulate(folder, preset, *options):
     return folder
 
 
+def smallest_slice(folder):
+    """Simulate one slice in two illuminations, each of one tile."""
+    simulate(folder, "tiny", "--slices", "1")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["experiment"]["grid_size_y"] = 1
+    for row in config["experiment"]["illuminations"]:
+        row["grid_size_x"] = 1
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    for path in (folder / "raw").iterdir():
+        if "_image_0001_" not in path.name:
+            path.unlink()
+    return folder
+
+
 def acquisition(simulated, folder, *, archive=False):
     """Make a folder like `simulated` with links to its raw tiles, for a project of its own.
 

@@ -7,9 +7,13 @@ import sys
 import time
 
 import pytest
+import yaml
 
 from octflow.core.layout import FLAGS, job_of
 from octflow.io.records import read_record
+from octflow.services.project import session_of
+from octflow.services.stale import staleness_of
+from octflow.workflow.params import Rules
 
 import runs
 
@@ -142,6 +146,19 @@ def test_tiles_of_a_replayed_batch_are_worked_on_again(killed, replayed):
     said = (killed[0] / "project/logs/process_batch/004_002.log").read_text()
     assert "done, 2 of 2" in said
     assert "kept" not in said
+
+
+def test_nothing_that_was_killed_and_replayed_is_stale_until_a_setting_changes(killed, replayed):
+    file = killed[0] / "config.yaml"
+    found = staleness_of(session_of(file), Rules(file))
+    assert (found.stale, found.looked_at) == ((), len(replayed[1]))
+    other = killed[0] / "other.yaml"
+    config = yaml.safe_load(file.read_text())
+    config["register"]["axis_noise_root_dn"] = 0.001
+    other.write_text(yaml.safe_dump(config))
+    stale = staleness_of(session_of(other), Rules(other)).stale
+    assert [one.flag for one in stale] == [f"state/slice-00{n}.registered" for n in (1, 2)]
+    assert {d.key for one in stale for d in one.differences} == {"settings.axis_noise_root_dn"}
 
 
 def test_a_rule_stands_below_those_it_reads_from_in_the_order_of_flags(killed):

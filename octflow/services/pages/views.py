@@ -183,7 +183,8 @@ class Views:
         counts = _by_rule(part.counts)
         mosaics = [self._mosaic_line(mosaic) for mosaic in part.mosaics]
         milestones = _of_slice(self._own.get(part.slice, []), counts)
-        sheet = self.album.of("qc", f"slice-{part.slice:03d}")
+        start = f"slice-{part.slice:03d}"
+        sheet = self.album.of("registered", f"{start}_inplane") or self.album.of("qc", start)
         return SliceLine(part.slice, mosaics, milestones, sheet[0] if sheet else None)
 
     def _project_pictures(self) -> list[Picture]:

@@ -105,6 +105,7 @@ def start(
     log: Path,
     targets: list[Target],
     made_ns: list[int],
+    slots: Sequence[int] = (),
 ) -> Child:
     """Start a command as the leader of a group of its own, and note it for later watchers.
 
@@ -122,6 +123,8 @@ def start(
         What it is to make.
     made_ns : list of int
         When their flags were written last, ns.
+    slots : sequence of int
+        Descriptors that the process holds until it ends.
     """
     with log.open("ab") as said:
         process = subprocess.Popen(
@@ -131,6 +134,7 @@ def start(
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=slots,
         )
     told = [asdict(target) for target in targets]
     started = Started(process.pid, ticks_of(process.pid), boot_id(), told, made_ns)

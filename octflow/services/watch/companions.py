@@ -9,6 +9,7 @@ from pathlib import Path
 from octflow.services.events.service import DeliveredError, Events, follow
 from octflow.services.watch.hints import listening, notified
 from octflow.workflow.config import PIPELINE, Config
+from octflow.workflow.session import Session
 
 Work = Callable[[threading.Event], None]
 """Goes on until the event is set; then does what is left, and returns."""
@@ -105,6 +106,8 @@ def companions_of(
         companions.append(Companion("change notification", listening(raw, changed), log))
     if any(listener.enabled for listener in config.events.listeners):
         companions.append(Companion("events", delivery(config, project, log), log))
+    if (every_s := config.watch.pages_every_s) is not None:
+        companions.append(Companion("pages", writing(config, every_s), log))
     return companions
 
 
@@ -139,3 +142,19 @@ def delivery(config: Config, project: Path, log: logging.Logger) -> Work:
                 return
 
     return deliver
+
+
+def writing(config: Config, every_s: float) -> Work:
+    """Return the writing of the pages: at once, after every so many seconds, and at the end."""
+
+    def write(stopped: threading.Event) -> None:
+        from octflow.services.pages import write_pages  # Not before the lanes have begun.
+
+        while True:
+            last = stopped.is_set()
+            write_pages(Session(config, PIPELINE), every_s=every_s)
+            if last:
+                return
+            stopped.wait(every_s)
+
+    return write

@@ -2,10 +2,11 @@
 
 import contextlib
 import logging
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from octflow.services.watch import child as children
 from octflow.services.watch.attempts import Attempts
 from octflow.services.watch.child import Child
 from octflow.services.watch.journal import set_aside
+from octflow.services.watch.slots import shared_folder, take_slots
 from octflow.services.watch.targets import Target, written_ns
 from octflow.workflow.config import PIPELINE
 from octflow.workflow.lanes import LANES, Lane, WatchSettings
@@ -62,32 +64,52 @@ class Crew:
                 self.running[lane] = found
                 self._say("lane found again", lane, runs=found.runs())
 
-    def start(self, lane: Lane, targets: list[Target]) -> None:
-        """Start the Snakemake process of a lane."""
+    def start(self, lane: Lane, targets: list[Target], *, anew: Sequence[str] = ()) -> None:
+        """Start the Snakemake process of a lane, if the host has a core for it.
+
+        It makes the flags `anew` in any case.
+        """
+        cores, slots = self._settings.lanes[lane].cores, []
+        if (host_cores := self._settings.host_cores) is not None:
+            slots = take_slots(shared_folder(), cores, host_cores)
+            cores = len(slots)
+        try:
+            if cores:
+                words = self.command(lane, targets, cores)
+                forced = ["--forcerun", *anew] if anew else []
+                self._start(lane, targets, [*words, *forced], slots)
+                named = [target.path for target in targets]
+                self._say("lane started", lane, cores=cores, targets=named)
+        finally:
+            for slot in slots:
+                os.close(slot)
+
+    def _start(self, lane: Lane, targets: list[Target], words: list[str], slots: list[int]) -> None:
         log = self._folder / f"lane-{lane}.log"
         set_aside(log, self._settings)
         self.running[lane] = children.start(
-            self.command(lane, targets),
+            words,
             PIPELINE,
             note=self._folder / f"lane-{lane}.json",
             log=log,
             targets=targets,
             made_ns=[written_ns(self.project / target.path) for target in targets],
+            slots=slots,
         )
-        self._say("lane started", lane, targets=[target.path for target in targets])
 
-    def command(self, lane: Lane, targets: list[Target]) -> list[str]:
+    def command(self, lane: Lane, targets: list[Target], cores: int) -> list[str]:
         """Return the words that start a lane.
 
         Its rules are its own, so that lanes never write the same file and need no locks: those of
         a killed process would hold up all lanes until every one of them has ended.
         """
-        profile = ["--profile", self._settings.profile] if self._settings.profile else []
-        cores = str(self._settings.lanes[lane].cores)
+        named = self._settings.lanes[lane].profile or self._settings.profile
+        profile = ["--profile", named] if named else []
         return [
             *children.gentle(self._settings.nice, self._settings.io_level),
             *(sys.executable, "-m", "snakemake", *(target.path for target in targets)),
-            *("--snakefile", str(PIPELINE / "Snakefile"), "--nolock", "--cores", cores, *profile),
+            *("--snakefile", str(PIPELINE / "Snakefile"), "--nolock"),
+            *("--cores", str(cores), *profile),
             *("--allowed-rules", *LANES[lane], "--configfile", str(self._file)),
             *("--config", "ingest={stable_seconds: 0}"),
         ]

@@ -23,7 +23,7 @@ def watched_config():
         quick = {"first_wait_s": 0.01, "max_wait_s": 60}
         told = [{**quick, **listener} for listener in listeners]
         events = {"listeners": told, **section}
-        return read_config({"events": events, "watch": {"notify": "never"}})
+        return read_config({"events": events, "watch": {"notify": "never", "pages_every_s": None}})
 
     return of
 

@@ -1,11 +1,14 @@
 """The watcher with real Snakemake: tiles come late, and it is killed."""
 
+import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -42,7 +45,8 @@ def configure(folder, **watching):
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["volume"] = {"modalities": []}
     config["ingest"] = {"stable_seconds": 1}
-    config["watch"] = {"poll_seconds": 0.5, "first_wait_s": 1, **watching}
+    quick = {"poll_seconds": 0.5, "first_wait_s": 1, "pages_every_s": None, "nice": 0}
+    config["watch"] = {**quick, **watching}
     config["convert"] = {"max_failed_tiles": 0}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
 
@@ -57,6 +61,29 @@ def listen(folder):
 
 def told_of(folder):
     return [json.loads(line) for line in (folder / "told").read_text().splitlines()]
+
+
+def inventory(folder, batch):
+    flag = folder / "project" / "mosaic-001" / "state" / f"batch-{batch:03d}.started"
+    return json.loads(flag.read_text())["parameters"]["inventory"]
+
+
+def deliver_slowly(path, folder):
+    """Write a tile piece by piece, longer than it takes to be complete; its clock is behind."""
+    content = path.read_bytes()
+    step = len(content) // 4 + 1
+    for first in range(0, len(content), step):
+        with (folder / path.name).open("ab") as tile:
+            tile.write(content[first : first + step])
+        os.utime(folder / path.name, (1e9 + first, 1e9 + first))
+        time.sleep(0.5)
+
+
+def deliver_at_once(path, folder):
+    """Rename a tile into place; its clock is decades ahead."""
+    shutil.copy(path, folder / "part")
+    os.utime(folder / "part", (4e9, 4e9))
+    (folder / "part").rename(folder / path.name)
 
 
 def hold_back(folder):
@@ -76,7 +103,9 @@ def simulated(tmp_path_factory):
 def watched(simulated, tmp_path_factory):
     """A watched project: the watcher killed in the first batch, the tiles of the second late."""
     folder = runs.acquisition(simulated, tmp_path_factory.mktemp("watched") / "tiny")
-    configure(folder)
+    (folder / "profile").mkdir()
+    (folder / "profile" / "config.yaml").write_text("benchmark-extended: true\n")
+    configure(folder, profile=str(folder / "profile"), pages_every_s=60)
     late = hold_back(folder)
     project = folder / "project"
     with watch(folder) as first:
@@ -85,9 +114,9 @@ def watched(simulated, tmp_path_factory):
         first.send_signal(signal.SIGKILL)
     orphan = json.loads((project / "watch" / "lane-tile.json").read_text())["pid"]
     with watch(folder) as second:
-        for path in late:
-            time.sleep(1)
-            path.rename(folder / "raw" / path.name)
+        time.sleep(1)
+        deliver_at_once(late[0], folder / "raw")
+        deliver_slowly(late[1], folder / "raw")
         for kind in ("stitched", "volume_stitched"):
             until((project / "mosaic-001" / "state" / f"mosaic-001.{kind}").exists)
         second.send_signal(signal.SIGTERM)
@@ -108,7 +137,7 @@ def test_everything_is_made_of_what_came_late(watched):
 
 
 def test_no_job_is_done_twice_though_the_watcher_was_killed(watched):
-    attempts = (watched[0] / "project" / "lineage").rglob("attempt-*.json")
+    attempts = lineage(watched[0])
     # Slice, mosaic, three of each batch, coordinates, maps, and the joined flags of no volumes.
     assert [path.name for path in attempts] == ["attempt-001.json"] * 11
 
@@ -130,6 +159,27 @@ def test_the_watcher_ends_on_request_and_leaves_nothing(watched):
     assert list((folder / "project" / "watch").glob("lane-*.json")) == []
 
 
+def test_the_pages_are_those_of_the_end(watched):
+    project = watched[0] / "project"
+    newest = max(path.stat().st_mtime for path in runs.flags(watched[0]))
+    assert (project / "pages" / "mosaic-001.html").stat().st_mtime >= newest
+
+
+def test_lanes_run_with_the_profile(watched):
+    """The profile of the test asks Snakemake for more columns of its benchmarks."""
+    for table in (watched[0] / "project" / "benchmarks" / "process_batch").iterdir():
+        assert "rule_name" in table.read_text().splitlines()[0]
+
+
+def test_a_tile_is_taken_in_whole_whatever_its_time_and_however_it_came(watched):
+    for number in (3, 4):
+        [tile] = (watched[0] / "raw").glob(f"*image_{number:04d}*")
+        size = next(e["bytes"] for e in inventory(watched[0], 2) if e["tile"] == number)
+        assert size == tile.stat().st_size
+    record = json.loads((watched[0] / "project/mosaic-001/state/batch-002.processed").read_text())
+    assert record["tiles"]["ok"] == [3, 4]
+
+
 def test_the_status_counts_what_was_made(watched):
     status = json.loads((watched[0] / "project" / "watch" / "status.json").read_text())
     assert status["failing"] == {}
@@ -137,27 +187,134 @@ def test_the_status_counts_what_was_made(watched):
     assert status["lanes"]["stitch"]["made"] == 2
 
 
-def test_a_batch_that_fails_is_tried_again_and_given_up_while_others_are_made(simulated, tmp_path):
-    folder = runs.acquisition(simulated, tmp_path / "tiny")
-    configure(folder, max_attempts=2)
+@pytest.fixture(scope="module")
+def lacking(simulated, tmp_path_factory):
+    """A project whose first batch is bad and whose second lacks a tile, watched until idle twice.
+
+    Between the two the tile is declared missing.
+    """
+    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("lacking") / "tiny")
+    configure(folder, max_attempts=2, lanes={"tile": {}})
     listen(folder)
     good = hold_back(folder)
-    for path in good:
-        path.rename(folder / "raw" / path.name)
+    good[0].rename(folder / "raw" / good[0].name)
     bad = min((folder / "raw").iterdir())
     bad.unlink()  # The simulated file has another link.
     bad.write_bytes(b"not a tile")
-    with watch(folder, "--once") as watcher:
-        said = "\n".join(said_by(watcher)[0])
-    assert "batch-001.processed: failed, will be tried again" in said
-    assert "batch-001.processed: given up" in said
+    said, statuses = [], []
+    for _ in range(2):
+        with watch(folder, "--once") as watcher:
+            said += said_by(watcher)[0]
+        statuses.append(json.loads((folder / "project/watch/status.json").read_text()))
+        declare_missing(folder, 4)
+    return folder, said, statuses
+
+
+def declare_missing(folder, tile):
+    words = ["declare-missing", str(tile), "--mosaic", "1", "--reason", "laser off"]
+    command = [sys.executable, "-m", "octflow.cli", *words, "--project", str(folder / "project")]
+    subprocess.run(command, cwd=runs.ROOT, check=True, capture_output=True)
+
+
+def test_a_batch_that_fails_is_tried_again_and_given_up_while_others_are_made(lacking):
+    folder, said, statuses = lacking
+    told = [line.split("; see ")[0].split("state/")[1] for line in said if "; see " in line]
+    assert told == [
+        "batch-001.processed: failed, will be tried again",
+        "batch-001.processed: given up",
+    ]
+    [failing] = statuses[1]["failing"].values()
+    assert (failing["failures"], failing["given_up"]) == (2, True)
     assert {p.name for p in runs.flags(folder) if p.suffix == ".processed"} == {
         "batch-002.processed"
     }
-    told = [event for event in told_of(folder) if event["subject"] == "mosaic-001/batch-001"]
+
+
+def test_a_listener_is_told_of_each_failure_and_of_giving_up_once(lacking):
+    told = [event for event in told_of(lacking[0]) if event["subject"] == "mosaic-001/batch-001"]
     assert [(event["type"].split(".", 2)[2], event["data"].get("again")) for event in told] == [
         ("batch.started", None),
         ("batch.failed", False),
         ("batch.failed", True),
         ("batch.given_up", None),
     ]
+
+
+def test_a_batch_short_of_a_tile_waits_by_name_until_it_is_declared_missing(lacking):
+    folder, _, statuses = lacking
+    assert "mosaic 1 batch 2: tiles [4] have not arrived" in statuses[0]["waiting"]
+    assert statuses[0]["lanes"]["tile"]["made"] == 0
+    assert not [line for line in statuses[1]["waiting"] if "batch 2" in line]
+    record = json.loads((folder / "project/mosaic-001/state/batch-002.processed").read_text())
+    assert record["tiles"]["ok"] == [3]
+    assert [(hole["tile"], hole["reason"]) for hole in record["tiles"]["missing"]] == [
+        (4, "laser off")
+    ]
+
+
+@pytest.fixture(scope="module")
+def halting(simulated, tmp_path_factory):
+    """A project with one batch, of which the tests stop the processes that work on it."""
+    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("halting") / "tiny")
+    hold_back(folder)
+    return folder
+
+
+def halt(folder):
+    """Stop the lane as soon as it is there: it hears of nothing but SIGKILL; return its group."""
+    note = folder / "project" / "watch" / "lane-tile.json"
+    until(note.exists)
+    group = json.loads(note.read_text())["pid"]
+    os.killpg(group, signal.SIGSTOP)
+    until(lambda: "State:\tT" in Path(f"/proc/{group}/status").read_text())
+    return group
+
+
+def test_what_does_not_end_in_the_grace_time_is_killed(halting):
+    configure(halting, grace_s=1, lanes={"tile": {}})
+    with watch(halting) as watcher:
+        group = halt(halting)
+        began_s = time.monotonic()
+        watcher.send_signal(signal.SIGTERM)
+        said, error = said_by(watcher)
+    assert watcher.returncode == 0, error
+    assert "lane killed: tile" in said
+    assert time.monotonic() - began_s >= 1
+    with pytest.raises(ProcessLookupError):
+        os.killpg(group, 0)
+
+
+def test_a_lane_that_hangs_is_ended_after_its_time_and_its_target_fails(halting):
+    configure(halting, grace_s=0.5, max_attempts=1, lanes={"tile": {"longest_run_s": 2}})
+    with watch(halting, "--once") as watcher:
+        group = halt(halting)
+        said, error = said_by(watcher)
+    assert watcher.returncode == 0, error
+    assert "lane tile has run for more than 2 s: it is ended" in said
+    assert any("batch-001.processed: given up" in line for line in said)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(group, 0)
+
+
+def test_two_projects_share_the_cores_of_their_host(simulated, tmp_path):
+    folders = [runs.acquisition(simulated, tmp_path / name) for name in ("one", "two")]
+    for folder in folders:
+        hold_back(folder)
+        configure(folder, host_cores=1, lanes={"tile": {"cores": 2}})
+    watchers = [watch(folder, "--once") for folder in folders]
+    assert [said_by(watcher)[1] for watcher in watchers] == ["", ""]
+    for folder in folders:
+        assert (folder / "project/mosaic-001/state/batch-001.processed").exists()
+    spans = sorted(span for folder in folders for span in job_times(folder))
+    assert len(spans) == 2 * 5
+    assert all(ended <= started for (_, ended), (started, _) in itertools.pairwise(spans))
+
+
+def job_times(folder):
+    """Start and end of every job of a project, from its records."""
+    records = map(json.loads, (p.read_text() for p in lineage(folder)))
+    return [(record["started_at"], record["ended_at"]) for record in records]
+
+
+def lineage(folder):
+    return (folder / "project" / "lineage").rglob("attempt-*.json")
