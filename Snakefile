@@ -36,21 +36,35 @@ include: "rules/stack.smk"
 include: "rules/upload.smk"
 
 
+workflow.localrules(*session.local_rules(workflow.global_resources))
+
+
 rule all:
     """Make everything that can be made from what has been acquired."""
     default_target: True
     input:
-        collect(rules.archive_batch.output.flag, zip, **session.archived),
-        collect(rules.process_batch.output.flag, zip, **session.batches),
-        collect(rules.stitch_enface.output.flag, mosaic=session.mosaics),
-        collect(rules.join_volumes.output.flag, mosaic=session.mosaics),
-        collect(rules.register_slice.output.flag, slice=session.registered),
-        collect(rules.register_volumes.output.flag, slice=session.volumes_registered),
-        [rules.stack_slices.output.flag] if session.stacked else [],
-        collect(rules.upload_batch.output.flag, zip, **session.uploaded_batches),
-        collect(rules.upload_mosaic.output.flag, mosaic=session.uploaded_mosaics),
-        collect(rules.upload_volume.output.flag, mosaic=session.uploaded_volumes),
-        collect(rules.upload_slice.output.flag, slice=session.uploaded_slices),
+        collect(rules.archive_batch.output.flag, zip, **session.zip_later("archived")),
+        collect(rules.process_batch.output.flag, zip, **session.zip_later("batches")),
+        collect(rules.stitch_enface.output.flag, mosaic=session.later("mosaics")),
+        collect(rules.join_volumes.output.flag, mosaic=session.later("mosaics")),
+        collect(rules.register_slice.output.flag, slice=session.later("registered")),
+        collect(
+            rules.register_volumes.output.flag,
+            slice=session.later("volumes_registered"),
+        ),
+        branch(session.later("stacked"), then=rules.stack_slices.output.flag),
+        collect(
+            rules.upload_batch.output.flag,
+            zip,
+            **session.zip_later("uploaded_batches"),
+        ),
+        collect(
+            rules.upload_mosaic.output.flag, mosaic=session.later("uploaded_mosaics")
+        ),
+        collect(
+            rules.upload_volume.output.flag, mosaic=session.later("uploaded_volumes")
+        ),
+        collect(rules.upload_slice.output.flag, slice=session.later("uploaded_slices")),
 
 
 onsuccess:

@@ -15,73 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import large
 import yaml
 
-from octflow.core.layout import flag
 from octflow.workflow.config import read_config
+from octflow.workflow.session import Session
 
 ROOT = Path(__file__).parents[1]
-
-
-def config_of(folder: Path, batches: int, tiles: int) -> dict:
-    """Return the configuration of a project with two illuminations."""
-    rows = [
-        {"name": "normal", "grid_size_x": batches},
-        {"name": "tilted", "tilt_deg": -15, "grid_size_x": batches},
-    ]
-    return {
-        "project": {"name": "large", "folder": str(folder / "project")},
-        "acquisition": {"folder": str(folder / "raw")},
-        "experiment": {"grid_size_y": tiles, "illuminations": rows},
-        "ingest": {"stable_seconds": 0},
-    }
-
-
-def acquire(config: dict, mosaics: int) -> None:
-    """Make the names of all raw tiles."""
-    raw = Path(config["acquisition"]["folder"])
-    raw.mkdir(parents=True)
-    table = read_config(config).experiment
-    for mosaic in range(1, mosaics + 1):
-        for tile in table.grid_of(mosaic):
-            name = f"mosaic_{mosaic:03d}_image_{tile:04d}_spectral_0000.nii"
-            os.close(os.open(raw / name, os.O_CREAT))
-
-
-def finish(config: dict, mosaics: int) -> int:
-    """Make every flag and declared product; return the number of flags."""
-    project = Path(config["project"]["folder"])
-    table = read_config(config).experiment
-    per_batch = ["start_batch", "archive_batch", "convert_batch", "process_batch"]
-    flags = [
-        flag(rule, illumination=n)
-        for n in ("normal", "tilted")
-        for rule in ("find_tilemap", "find_focus")
-    ]
-    flags.append(flag("stack_slices"))
-    extra = ["qc/stack.jpg"]
-    extra += [f"tilemap-{n}.j2" for n in ("normal", "tilted")]
-    extra += [f"focus-{n}.nii" for n in ("normal", "tilted")]
-    extra += [f"qc/{k}-{n}.jpg" for n in ("normal", "tilted") for k in ("focus", "tilemap")]
-    for slice_id in range(1, mosaics // 2 + 1):
-        flags += [flag(rule, slice=slice_id) for rule in ("start_slice", "register_slice")]
-        flags += [flag("place_slice", slice=slice_id)] if slice_id > 1 else []
-        extra.append(f"qc/slice-{slice_id:03d}.jpg")
-    for m in range(1, mosaics + 1):
-        flags += [
-            flag(rule, mosaic=m) for rule in ("start_mosaic", "stitch_enface", "join_volumes")
-        ]
-        extra.append(f"mosaic-{m:03d}/qc/enface.jpg")
-        for modality in ("dBI", "R3D", "O3D"):
-            flags.append(flag("stitch_volume", mosaic=m, modality=modality))
-            extra.append(f"mosaic-{m:03d}/qc/volume-{modality}.jpg")
-        for b in table.batches_of(m):
-            flags += [flag(rule, mosaic=m, batch=b) for rule in per_batch]
-            extra.append(f"mosaic-{m:03d}/qc/batch-{b:03d}.jpg")
-    for path in [*flags, *map(Path, extra)]:
-        (project / path).parent.mkdir(parents=True, exist_ok=True)
-        (project / path).touch()
-    return len(flags)
 
 
 def run(config: Path, *options: str, cores: int = 2) -> tuple[float, float, str]:
@@ -112,22 +52,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--mosaics", type=int, default=100)
-    parser.add_argument("--batches", type=int, default=30)
-    parser.add_argument("--tiles", type=int, default=28)
+    large.add_size(parser, mosaics=100, batches=30, tiles=28)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        config = config_of(Path(name), asked.batches, asked.tiles)
+        values = large.values_of(Path(name), asked.mosaics, asked.batches, asked.tiles)
         path = Path(name) / "config.yaml"
-        path.write_text(yaml.safe_dump(config))
-        acquire(config, asked.mosaics)
-        flags = finish(config, asked.mosaics)
+        path.write_text(yaml.safe_dump(values))
+        config = read_config(values)
+        large.acquire(config, asked.mosaics)
+        session = Session(config, ROOT)
+        jobs = large.jobs_of(session, asked.mosaics)
+        for job in jobs:
+            large.touch(session, job)
         # Many "cores" only let the touching be handed out in few rounds.
         run(path, "--touch", "--forceall", "--quiet", "all", "--scheduler", "greedy", cores=5000)
         tiles = asked.mosaics * asked.batches * asked.tiles
-        print(
-            f"{asked.mosaics} mosaics x {asked.batches} batches, {tiles} raw tiles, {flags} flags"
-        )
+        size = f"{asked.mosaics} mosaics x {asked.batches} batches"
+        print(f"{size}, {tiles} raw tiles, {len(jobs)} flags")
         print(f"{'command':16} {'wall s':>8} {'peak MB':>8}")
         for options in (["-n"], []):
             wall_s, peak_mb, text = run(path, *options)

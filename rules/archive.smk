@@ -29,13 +29,14 @@ rule archive_batch:
         "<logs>/archive_batch/{mosaic}_{batch}.log",
     benchmark:
         "<benchmarks>/archive_batch/{mosaic}_{batch}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 2
     resources:
         tile_pool=1,
         mem_mb=1000,
-        runtime=60,
+        runtime=session.tiles_min,
     params:
         folder="mosaic-{mosaic}/archived",
         subject=session.config.project.subject,

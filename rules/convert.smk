@@ -15,13 +15,14 @@ rule convert_batch:
         "<logs>/convert_batch/{mosaic}_{batch}.log",
     benchmark:
         "<benchmarks>/convert_batch/{mosaic}_{batch}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
     resources:
         tile_pool=1,
         mem_mb=session.convert_mb,
-        runtime=60,
+        runtime=session.tiles_min,
     params:
         folder="mosaic-{mosaic}/complex",
         illumination=session.illumination,

@@ -13,6 +13,7 @@ rule start_slice:
         "<logs>/start_slice/{slice}.log",
     benchmark:
         "<benchmarks>/start_slice/{slice}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -40,6 +41,7 @@ rule start_mosaic:
         "<logs>/start_mosaic/{mosaic}.log",
     benchmark:
         "<benchmarks>/start_mosaic/{mosaic}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -68,6 +70,7 @@ rule start_batch:
         "<logs>/start_batch/{mosaic}_{batch}.log",
     benchmark:
         "<benchmarks>/start_batch/{mosaic}_{batch}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1

@@ -21,13 +21,14 @@ rule process_batch:
         "<logs>/process_batch/{mosaic}_{batch}.log",
     benchmark:
         "<benchmarks>/process_batch/{mosaic}_{batch}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
     resources:
         tile_pool=1,
         mem_mb=session.process_mb,
-        runtime=60,
+        runtime=session.tiles_min,
     params:
         folder="mosaic-{mosaic}/processed",
         illumination=session.illumination,

@@ -21,13 +21,14 @@ rule register_slice:
         "<logs>/register_slice/{slice}.log",
     benchmark:
         "<benchmarks>/register_slice/{slice}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 2
     resources:
         register_pool=1,
         mem_mb=session.register_mb,
-        runtime=120,
+        runtime=session.register_min,
     params:
         folder="registered",
         illuminations=session.illuminations,
@@ -58,13 +59,14 @@ rule register_volumes:
         "<logs>/register_volumes/{slice}.log",
     benchmark:
         "<benchmarks>/register_volumes/{slice}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
     resources:
         register_pool=1,
         mem_mb=session.register_volumes_mb,
-        runtime=240,
+        runtime=session.register_volumes_min,
     params:
         folder="registered",
         illuminations=session.illuminations,

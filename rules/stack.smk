@@ -17,13 +17,14 @@ rule place_slice:
         "<logs>/place_slice/{slice}.log",
     benchmark:
         "<benchmarks>/place_slice/{slice}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
     resources:
         register_pool=1,
         mem_mb=session.place_mb,
-        runtime=60,
+        runtime=session.place_min,
     params:
         folder="stacked/steps",
         reference=session.reference,
@@ -41,13 +42,19 @@ rule stack_slices:
     """Stack all slices that are there."""
     input:
         stitched=collect(
-            rules.stitch_enface.output.flag, mosaic=session.reference_mosaics
+            rules.stitch_enface.output.flag,
+            mosaic=session.later("reference_mosaics"),
         ),
         volumes=collect(
-            rules.join_volumes.output.flag, mosaic=session.reference_mosaics
+            rules.join_volumes.output.flag,
+            mosaic=session.later("reference_mosaics"),
         ),
-        registered=collect(rules.register_slice.output.flag, slice=session.stacked_axes),
-        placed=collect(rules.place_slice.output.flag, slice=session.placed),
+        registered=collect(
+            rules.register_slice.output.flag, slice=session.later("stacked_axes")
+        ),
+        placed=collect(
+            rules.place_slice.output.flag, slice=session.later("placed")
+        ),
     output:
         flag="state/project.stacked",
         overview=report(
@@ -59,13 +66,14 @@ rule stack_slices:
         "<logs>/stack_slices/project.log",
     benchmark:
         "<benchmarks>/stack_slices/project.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
     resources:
         stitch_pool=1,
         mem_mb=session.stack_mb,
-        runtime=240,
+        runtime=session.stack_min,
     params:
         folder="stacked",
         reference=session.reference,

@@ -27,6 +27,7 @@ rule find_tilemap:
         "<logs>/find_tilemap/{illumination}.log",
     benchmark:
         "<benchmarks>/find_tilemap/{illumination}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -73,6 +74,7 @@ rule refine_tilemap:
         "<logs>/refine_tilemap/{mosaic}.log",
     benchmark:
         "<benchmarks>/refine_tilemap/{mosaic}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -120,13 +122,14 @@ rule stitch_enface:
         "<logs>/stitch_enface/{mosaic}.log",
     benchmark:
         "<benchmarks>/stitch_enface/{mosaic}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
     resources:
         stitch_pool=1,
         mem_mb=session.stitch_mb,
-        runtime=60,
+        runtime=session.stitch_min,
     params:
         folder="mosaic-{mosaic}/stitched",
         illumination=session.illumination,

@@ -15,6 +15,7 @@ rule upload_batch:
         "<logs>/upload_batch/{mosaic}_{batch}.log",
     benchmark:
         "<benchmarks>/upload_batch/{mosaic}_{batch}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -23,9 +24,10 @@ rule upload_batch:
         mem_mb=1000,
         runtime=1440,
     params:
-        project=session.config.project.name,
+        subject=session.config.project.subject,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
@@ -44,6 +46,7 @@ rule upload_mosaic:
         "<logs>/upload_mosaic/{mosaic}.log",
     benchmark:
         "<benchmarks>/upload_mosaic/{mosaic}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -52,9 +55,10 @@ rule upload_mosaic:
         mem_mb=1000,
         runtime=1440,
     params:
-        project=session.config.project.name,
+        subject=session.config.project.subject,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
@@ -73,6 +77,7 @@ rule upload_volume:
         "<logs>/upload_volume/{mosaic}.log",
     benchmark:
         "<benchmarks>/upload_volume/{mosaic}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -81,9 +86,10 @@ rule upload_volume:
         mem_mb=1000,
         runtime=1440,
     params:
-        project=session.config.project.name,
+        subject=session.config.project.subject,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:
@@ -103,6 +109,7 @@ rule upload_slice:
         "<logs>/upload_slice/{slice}.log",
     benchmark:
         "<benchmarks>/upload_slice/{slice}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -111,9 +118,10 @@ rule upload_slice:
         mem_mb=1000,
         runtime=1440,
     params:
-        project=session.config.project.name,
+        subject=session.config.project.subject,
         settings=session.upload_settings,
         limits=session.upload_limits,
+        access=session.upload_access,
         unit=session.unit,
         version=session.version("upload"),
     message:

@@ -27,6 +27,7 @@ rule find_focus:
         "<logs>/find_focus/{illumination}.log",
     benchmark:
         "<benchmarks>/find_focus/{illumination}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
@@ -73,13 +74,14 @@ rule stitch_share:
         "<logs>/stitch_share/{mosaic}_{modality}_{share}.log",
     benchmark:
         "<benchmarks>/stitch_share/{mosaic}_{modality}_{share}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
     resources:
         stitch_pool=1,
         mem_mb=session.volume_mb,
-        runtime=240,
+        runtime=session.share_min,
     params:
         folder="mosaic-{mosaic}/stitched",
         illumination=session.illumination,
@@ -134,13 +136,14 @@ rule stitch_volume:
         "<logs>/stitch_volume/{mosaic}_{modality}.log",
     benchmark:
         "<benchmarks>/stitch_volume/{mosaic}_{modality}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1
     resources:
         stitch_pool=1,
         mem_mb=session.volume_mb,
-        runtime=240,
+        runtime=session.volume_min,
     params:
         folder="mosaic-{mosaic}/stitched",
         illumination=session.illumination,
@@ -170,6 +173,7 @@ rule join_volumes:
         "<logs>/join_volumes/{mosaic}.log",
     benchmark:
         "<benchmarks>/join_volumes/{mosaic}.tsv"
+    priority: session.priority
     conda:
         "../envs/octflow.yaml"
     threads: 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from octflow.core.errors import OctflowError
 from octflow.services.pages import write_pages
 from octflow.services.project import session_of
 
@@ -21,21 +22,37 @@ def command(config: Path | None, every: float | None, *, opens: bool) -> None:
 
     One page for the project, one for each slice and mosaic: how far it is, what failed and why,
     quality, pictures. They need no server: open pages/index.html from the disk. CONFIG is what
-    `snakemake --configfile` is given.
+    `snakemake --configfile` is given. The first writing for a large project takes minutes.
 
     \b
     Examples:
       octflow pages /data/I46/config.yaml --open
       octflow pages /data/I46/config.yaml --every 60
     """  # noqa: D301 - \b keeps click from joining the lines
+    if every is None:
+        index = write_pages(session_of(config), seconds=math.inf)
+        _tell(index, opens=opens)
+        return
+    _write_again_and_again(config, every, opens=opens)
+
+
+def _write_again_and_again(config: Path | None, every: float, *, opens: bool) -> None:
+    """Go on for ever: a mount that hiccups, or a file half edited, costs one look."""
+    told = False
     while True:
         begun_s = time.monotonic()
-        index = write_pages(session_of(config), every_s=every or 60, seconds=math.inf)
-        if opens or every is None:
-            click.echo(index)
-        if opens:
-            click.launch(str(index))
-            opens = False
-        if every is None:
-            return
+        try:
+            index = write_pages(session_of(config), every_s=every)
+        except (OSError, OctflowError) as error:
+            click.echo(f"octflow: {error}; tried again", err=True)
+        else:
+            if not told:
+                _tell(index, opens=opens)
+            told = True
         time.sleep(max(0, every - (time.monotonic() - begun_s)))
+
+
+def _tell(index: Path, *, opens: bool) -> None:
+    click.echo(index)
+    if opens:
+        click.launch(str(index))

@@ -7,7 +7,7 @@ import click
 
 import octflow
 
-PROFILES = ("demo", "zircon", "slurm")
+PROFILES = ("demo", "zircon", "zircon-ssh", "slurm")
 
 
 @click.command("setup")

@@ -13,6 +13,7 @@ from octflow.services.verify import checks_of, differences
 @click.option("--archive", is_flag=True, help="Only archived copies: unpack, compare SHA-256.")
 @click.option("--products", is_flag=True, help="Only products: sizes against the flags.")
 @click.option("--digests", is_flag=True, help="Digests of products too: reads them all.")
+@click.option("--uploads", is_flag=True, help="Only what was uploaded: digests in the archive.")
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
@@ -20,20 +21,30 @@ from octflow.services.verify import checks_of, differences
     show_default=True,
     help="Files checked side by side.",
 )
-def command(project: Path, threads: int, *, archive: bool, products: bool, digests: bool) -> None:
+def command(
+    project: Path, threads: int, *, archive: bool, products: bool, digests: bool, uploads: bool
+) -> None:
     """Check the archive and the products of PROJECT; exit 1 where a file differs.
 
     Every difference is one line that names the file, what was found and what was expected.
-    Nothing is changed.
+    Nothing is changed. What was uploaded is checked only on request: a folder is read anew, a
+    server is asked for its digests.
 
     \b
     Examples:
       octflow verify /data/I46
       octflow verify /data/I46 --archive --threads 8
       octflow verify /data/I46 --products --digests
+      octflow verify /data/I46 --uploads
     """  # noqa: D301 - \b keeps click from joining the lines
-    both = archive == products
-    checks = checks_of(project, archive=archive or both, products=products or both, digests=digests)
+    both = archive == products and not uploads
+    checks = checks_of(
+        project,
+        archive=archive or both,
+        products=products or both,
+        digests=digests,
+        uploads=uploads,
+    )
     found = []
     total_bytes = sum(check.weight_bytes for check in checks)
     with click.progressbar(

@@ -164,14 +164,14 @@ def accept(result: BatchResult, *, max_failed_tiles: int) -> None:
 def read_tile_record(records: Path, tile: int) -> TileRecord | None:
     """Read the small record of one tile from its folder; None where there is none."""
     try:
-        return TileRecord.model_validate_json(_record_path(records, tile).read_bytes())
+        return TileRecord.model_validate_json(tile_record(records, tile).read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValidationError):
         return None
 
 
 def write_tile_record(records: Path, record: TileRecord) -> None:
     """Write the small record of one tile to its folder."""
-    with replacing(_record_path(records, record.tile)) as part:
+    with replacing(tile_record(records, record.tile)) as part:
         part.write_text(record.model_dump_json(indent=1) + "\n")
 
 
@@ -213,7 +213,8 @@ def reason_of(job: TileJob, error: Exception) -> tuple[str, str]:
     return kind, str(error)
 
 
-def _record_path(records: Path, tile: int) -> Path:
+def tile_record(records: Path, tile: int) -> Path:
+    """Return the path of the small record of a tile."""
     return records / f"tile-{tile:04d}.json"
 
 

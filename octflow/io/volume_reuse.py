@@ -23,7 +23,8 @@ MadeFrom = Callable[[slice], str]
 Bands = list[list[str]]
 """Digests, level by level, of the bands from the first depth on."""
 
-_FILE = Path("0", "bands.json")
+BANDS = Path("0", "bands.json")
+"""Where a volume keeps its digests; without them all of it is made anew."""
 
 
 class Band(NamedTuple):
@@ -78,14 +79,14 @@ def write_bands(volume: Path, bands: Bands) -> None:
         [[digest, _bytes(volume, Band(level, number))] for number, digest in enumerate(digests)]
         for level, digests in enumerate(bands)
     ]
-    with replacing(volume / _FILE) as part:
+    with replacing(volume / BANDS) as part:
         part.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def _read(volume: Path) -> list[list[list[object]]]:
     """Return what `write_bands` wrote; nothing where nothing, or something else, is there."""
     try:
-        content = json.loads((volume / _FILE).read_bytes())
+        content = json.loads((volume / BANDS).read_bytes())
     except (OSError, ValueError):
         return []
     sound = isinstance(content, list) and all(isinstance(level, list) for level in content)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from octflow.core.layout import FLAGS
+from octflow.io.marks import read_marks
 from octflow.services.jobs import Expected, Job
 from octflow.services.seen import Failed, Seen
 from octflow.workflow.remarks import failures_of, waits_of
@@ -102,6 +103,8 @@ class ProjectState:
     failures: tuple[Failed, ...]
     waiting: tuple[str, ...]
     """What waits and for what, one line each."""
+    notes: tuple[str, ...] = ()
+    """What people noted, one line each, the oldest first."""
     failed_tiles: tuple[str, ...] = ()
     """Tiles that failed in batches that are done, one line each, where that was asked for."""
 
@@ -147,6 +150,7 @@ class _Look:
             pace=_pace(slices, self.seen),
             failures=tuple(self.failures),
             waiting=tuple(waits_of(self.session.ready)),
+            notes=tuple(str(m) for m in read_marks(self.session.project) if m.kind == "note"),
         )
 
     def _slice(self, slice_id: int) -> SliceState:
@@ -174,7 +178,8 @@ class _Look:
         if (waits := self.waits.get((mosaic, batch))) is not None:
             absent, settling = tuple(waits.tiles), tuple(waits.settling)
         else:
-            absent, settling = () if is_open else tuple(tiles), ()
+            held = self.session.ready.held(mosaic, batch)
+            absent, settling = () if is_open or held else tuple(tiles), ()
         return BatchState(mosaic, batch, len(tiles), states, absent, settling)
 
     def _open(self, job: Job) -> bool:

@@ -1,4 +1,4 @@
-"""Check again what a project holds: archived copies and products, against their records."""
+"""Check again what a project holds: archived copies, products, uploads, against their records."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from octflow.core.errors import DataError
+from octflow.core.errors import DataError, OctflowError
 from octflow.core.layout import FLAGS
 from octflow.core.record import Product, Record
 from octflow.io.archive import content_digest
 from octflow.io.records import checked, listed, read_record
+from octflow.services.verify_uploads import Uploads
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Check:
     weight_bytes: int
     """What is to be read for it, for the estimate of the time left; never 0."""
     run: Callable[[], None]
-    """Raises DataError where the file is not what its record says."""
+    """Raises OctflowError where the file is not what its record says."""
 
 
 def flags_of(project: Path) -> list[Path]:
@@ -32,7 +33,12 @@ def flags_of(project: Path) -> list[Path]:
 
 
 def checks_of(
-    project: Path, *, archive: bool = True, products: bool = True, digests: bool = False
+    project: Path,
+    *,
+    archive: bool = True,
+    products: bool = True,
+    digests: bool = False,
+    uploads: bool = False,
 ) -> list[Check]:
     """List what is to be checked; nothing but flags is read.
 
@@ -46,8 +52,11 @@ def checks_of(
         Compare the size of every product listed in a flag.
     digests : bool
         Compare the digests of the products too, which reads them all.
+    uploads : bool
+        Compare what archives hold with the flags of the uploads: a folder is read, a server asked.
     """
     checks: list[Check] = []
+    archives = Uploads()
     for flag in flags_of(project):
         try:
             record = read_record(flag)
@@ -56,6 +65,9 @@ def checks_of(
             continue
         if archive and record.rule == "archive_batch":
             checks += _archive_checks(project, record)
+        if uploads:
+            found = archives.checks(record)
+            checks += [Check(Path(one.path), max(1, one.bytes), run) for one, run in found]
         if products:
             checks += _product_checks(project, record, digests=digests)
     return checks
@@ -76,7 +88,7 @@ def differences(checks: list[Check], *, threads: int = 1) -> Iterator[tuple[Chec
 def _difference(check: Check) -> str | None:
     try:
         check.run()
-    except DataError as error:
+    except OctflowError as error:
         return str(error)
     except OSError as error:
         found = (error.strerror or str(error)).lower()

@@ -15,7 +15,8 @@ from octflow.core.errors import OctflowError, kind_of
 from octflow.core.record import Outcome, Unit
 from octflow.core.settings import Settings
 from octflow.io.records import write_record
-from octflow.workflow.records import Attempt
+from octflow.workflow.records import Attempt, lineage_folder
+from octflow.workflow.retry import back_off
 
 log = logging.getLogger("octflow")
 
@@ -39,6 +40,8 @@ def run(function: Callable[..., Outcome], snakemake: Any) -> None:  # noqa: ANN4
         Octflow itself found what is wrong; the one line that says it is on stderr and in the log.
     """
     _set_up_logging(Path(snakemake.log[0]))
+    attempts = lineage_folder(snakemake.rule, Unit.model_validate(snakemake.params.unit))
+    back_off(attempts, snakemake.resources.get("retry_wait_s", 0))
     attempt = _attempt(function, snakemake)
     try:
         outcome = function(**arguments(function, snakemake))

@@ -34,3 +34,9 @@ def join_runs(project: Path) -> int:
             stale.unlink(missing_ok=True)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     return descriptor
+
+
+def started_by_hand(project: Path) -> bool:
+    """Tell whether a Snakemake that holds locks is alive; the processes of a watcher hold none."""
+    os.close(join_runs(project))  # Removes what killed runs left, if none is alive.
+    return any((project / ".snakemake" / "locks").glob("*.lock"))

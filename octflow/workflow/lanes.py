@@ -46,6 +46,8 @@ class LaneSettings(Settings):
 
     cores: int = Field(1, ge=1)
     """Cores of the lane's Snakemake process."""
+    profile: str | None = None
+    """Profile of this lane in place of `watch.profile`, such as zircon-ssh for register."""
     targets_per_run: int = Field(32, ge=1)
     """Most targets of one process: what becomes ready while it runs waits for its end."""
     longest_run_s: float | None = Field(None, gt=0)

@@ -54,12 +54,12 @@ def process_mb(row: Illumination, threads: int) -> int:
 
 def stitch_mb(row: Illumination, places: Places) -> int:
     """Return the memory of a job that holds one map of a mosaic, whatever their number."""
-    return _PROGRAM_MB + round(math.prod(_size_px(row, places)) * _MOSAIC_BYTES / 1e6)
+    return _PROGRAM_MB + round(math.prod(size_px(row, places)) * _MOSAIC_BYTES / 1e6)
 
 
 def place_mb(row: Illumination, places: Places) -> int:
     """Return the memory of a job that compares the maps of two mosaics."""
-    return _PROGRAM_MB + round(math.prod(_size_px(row, places)) * _COMPARED_BYTES / 1e6)
+    return _PROGRAM_MB + round(math.prod(size_px(row, places)) * _COMPARED_BYTES / 1e6)
 
 
 def stack_mb(settings: StackSettings, mosaics: Mosaics, threads: int) -> int:
@@ -72,7 +72,7 @@ def stack_mb(settings: StackSettings, mosaics: Mosaics, threads: int) -> int:
     >>> [stack_mb(StackSettings(), [], threads) for threads in (1, 2)]
     [1206, 1608]
     """
-    n_px = max((math.prod(_size_px(row, places)) for row, places in mosaics), default=0)
+    n_px = max((math.prod(size_px(row, places)) for row, places in mosaics), default=0)
     shards = threads * _STACKED_SHARDS_PER_THREAD + _SHARDS_OF_LEVELS
     volume_mb = shards * math.prod(settings.shard_px) * 4 / 1e6 if settings.volumes else 0
     return _PROGRAM_MB + math.ceil(max(n_px * _STACKED_BYTES / 1e6, volume_mb))
@@ -95,13 +95,13 @@ def register_mb(mosaics: Mosaics, threads: int) -> int:
     >>> register_mb([(row, places)] * 2, 1), register_mb([(row, places)] * 2, 2)
     (7204, 7366)
     """
-    sizes = [_size_px(row, places) for row, places in mosaics]
+    sizes = [size_px(row, places) for row, places in mosaics]
     maps_mb = sum(math.prod(size) for size in sizes) * _REGISTERED_BYTES / 1e6
     lines_mb = max(n_x for n_x, _ in sizes) * _REGISTER_LINES_KB / 1000
     return _PROGRAM_MB + math.ceil(maps_mb + threads * lines_mb)
 
 
-def _size_px(row: Illumination, places: Places) -> tuple[float, float]:
+def size_px(row: Illumination, places: Places) -> tuple[float, float]:
     """Return about how many pixels a mosaic has along x and y."""
     steps = zip(*places, strict=True)
     n_x, n_y = (

@@ -10,7 +10,9 @@ from typing import Any
 
 from octflow.core.layout import flag
 from octflow.core.names import archived_kind, used_kind
+from octflow.core.part import Part
 from octflow.io.acquisition import RawTile, list_raw_tiles
+from octflow.io.marks import Mark, holds_of, read_marks
 from octflow.io.missing import read_missing
 from octflow.workflow.config import Config
 
@@ -91,6 +93,22 @@ class Ready:
     def missing(self) -> dict[tuple[int, int], str]:
         """Reasons by (mosaic, tile) of tiles declared missing."""
         return read_missing(self.project)
+
+    @cached_property
+    def holds(self) -> dict[Part, Mark]:
+        """Parts that people have put on hold, and why: the workflow leaves them alone."""
+        return holds_of(read_marks(self.project))
+
+    def held(self, mosaic: int, batch: int) -> bool:
+        """Tell whether a batch, its mosaic or its slice is on hold."""
+        if not self.holds:
+            return False
+        parts = {
+            Part(slice=self.config.experiment.slice_of(mosaic)),
+            Part(mosaic=mosaic),
+            Part(mosaic=mosaic, batch=batch),
+        }
+        return not parts.isdisjoint(self.holds)
 
     @cached_property
     def mosaics_seen(self) -> list[int]:
@@ -174,6 +192,8 @@ class Ready:
         ready, waiting = [], []
         for mosaic in self.mosaics_seen:
             for batch in self.config.experiment.batches_of(mosaic):
+                if self.held(mosaic, batch):
+                    continue
                 waits = [e for e in self.inventory(mosaic, batch) if "waits" in e]
                 if not waits:
                     ready.append((mosaic, batch))
@@ -185,12 +205,15 @@ class Ready:
 
     @property
     def batches(self) -> list[tuple[int, int]]:
-        """Batches (mosaic, batch) whose tiles are all there and stable, or declared missing."""
+        """Batches (mosaic, batch) whose tiles are all there and stable, or declared missing.
+
+        The one place where what is on hold is left out: nothing is ready that contains it.
+        """
         return self._batches[0]
 
     @property
     def waiting(self) -> list[Waiting]:
-        """Batches of seen mosaics that are not ready."""
+        """Batches of seen mosaics that are not ready, and not on hold."""
         return self._batches[1]
 
     @cached_property

@@ -24,6 +24,7 @@ def waits_of(ready: Ready) -> list[str]:
         "which are not complete (stitch.template_slices)"
         for mosaic, lacking in ready.without_coordinates.items()
     ]
+    lines += [f"on hold: {mark}" for mark in ready.holds.values()]
     if not ready.raw_tiles:
         kind = ready.config.acquisition.format
         lines.append(f"waiting: there is no {kind} tile in {ready.raw}")

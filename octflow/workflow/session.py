@@ -2,7 +2,7 @@
 
 import importlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from octflow.stages.register.settings import ABOUT_VOLUMES
 from octflow.workflow import decisive
 from octflow.workflow.alive import join_runs
 from octflow.workflow.config import Config, read_config
+from octflow.workflow.lanes import LANES
 from octflow.workflow.needs import Needs
 from octflow.workflow.reach import within_reach
 from octflow.workflow.reading import reader_of, reader_of_batch
@@ -103,11 +104,15 @@ class Session(Needs):
     @property
     def upload_settings(self) -> dict[str, Any]:
         """What decides where products are sent; what else is sent, and how fast, does not."""
-        return self.config.upload.model_dump(mode="json", include={"target"})
+        return self.config.upload.model_dump(mode="json", include={"target", "names", "raw_name"})
 
     def upload_limits(self, wildcards: Wildcards, threads: int) -> dict[str, Any]:
         """Return how fast products may be sent: not compared, as `archive_along` says."""
         return self.config.upload.limits.plain()
+
+    def upload_access(self, wildcards: Wildcards, threads: int) -> dict[str, Any]:
+        """Return where the key of the archive is, likewise; the key itself goes nowhere."""
+        return self.config.upload.access.plain()
 
     def archived_after(self, rule: str) -> Callable[[Wildcards], list[str]]:
         """Return what says for which batch the archive waits for the job of a rule: its own."""
@@ -135,6 +140,24 @@ class Session(Needs):
             }
 
         return along
+
+    @staticmethod
+    def local_rules(limits: Container[str]) -> list[str]:
+        """Return the rules whose jobs stay on this host where the profile has auxiliary hosts.
+
+        Parameters
+        ----------
+        limits : container of str
+            Names of the resources that the profile limits.
+
+        Examples
+        --------
+        >>> Session.local_rules({"auxiliary_hosts"})[:2], Session.local_rules({"tile_pool"})
+        (['start_slice', 'start_mosaic'], [])
+        """
+        if "auxiliary_hosts" not in limits:
+            return []
+        return [rule for lane, rules in LANES.items() if lane != "register" for rule in rules]
 
     def _reader(self, wildcards: Wildcards) -> str | None:
         batch = int(wildcards.mosaic), int(wildcards.batch)

@@ -1,5 +1,7 @@
 """What is to be made, of what can be."""
 
+from collections.abc import Callable
+
 from octflow.stages.stack.settings import COMPARED
 from octflow.stages.upload.settings import Level
 from octflow.workflow.units import Units, Wildcards
@@ -7,6 +9,31 @@ from octflow.workflow.units import Units, Wildcards
 
 class Wanted(Units):
     """The units that the targets and the inputs of rules consist of."""
+
+    def later(self, name: str) -> Callable[[Wildcards], list[str]]:
+        """Return units of the project, by the name of their property, as an input function.
+
+        Every job of a cluster is a Snakemake process that reads the rules: what has been acquired
+        is looked at by those that are asked for it.
+        """
+
+        def units(wildcards: Wildcards) -> list[str]:
+            found: list[str] = getattr(self, name)
+            return found
+
+        return units
+
+    def zip_later(self, name: str) -> dict[str, Callable[[Wildcards], list[str]]]:
+        """Return wildcards of batches likewise, each as an input function."""
+
+        def values_of(part: str) -> Callable[[Wildcards], list[str]]:
+            def values(wildcards: Wildcards) -> list[str]:
+                found: list[str] = getattr(self, name)[part]
+                return found
+
+            return values
+
+        return {part: values_of(part) for part in ("mosaic", "batch")}
 
     @property
     def batches(self) -> dict[str, list[str]]:

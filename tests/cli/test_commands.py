@@ -1,12 +1,17 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 
+import click
 import pytest
 
 from octflow.cli.cmd_setup import link_profile
 from octflow.cli.main import COMMANDS
+from octflow.cli.parts import BatchName
+from octflow.core.part import Part
 from octflow.io.missing import declare_missing, read_missing
+from octflow.services.retire import state_lock
 
 
 def octflow(*arguments):
@@ -79,3 +84,39 @@ def test_why_refuses_a_file_of_no_project_in_one_line(tmp_path):
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "a.nii: found no project around it" in done.stderr
+
+
+def test_a_mark_is_shown_and_a_replay_of_nothing_refused(tmp_path):
+    config = {"project": {"folder": str(tmp_path / "p")}, "acquisition": {"folder": str(tmp_path)}}
+    (tmp_path / "c.yaml").write_text(json.dumps(config))
+    octflow("mark", "--slice", 2, "--hold", "torn", tmp_path / "c.yaml")
+    assert "ON HOLD  slice 2: torn (" in octflow("mark", tmp_path / "c.yaml").stdout
+    done = octflow("replay", "--slice", 2, "--from", "stitch", tmp_path / "c.yaml")
+    assert done.returncode == 1
+    assert "found no flag in slice 2, expected one of stitch" in done.stderr
+
+
+def test_a_part_is_named_once(tmp_path):
+    done = octflow("replay", "--slice", 2, "--batch", "1/1", "--from", "stitch")
+    assert done.returncode == 2
+    assert "found 2 of --slice, --mosaic, --batch" in done.stderr
+
+
+def test_unlock_names_a_holder_on_another_host_and_exits_1(tmp_path):
+    config = {"project": {"folder": str(tmp_path)}, "acquisition": {"folder": str(tmp_path)}}
+    (tmp_path / "c.yaml").write_text(json.dumps(config))
+    lock = state_lock(tmp_path)
+    with lock.holding("mark"):
+        elsewhere = asdict(lock.holder()) | {"host": "auxiliary", "place": "elsewhere"}
+    (lock.folder / "lock-00000002").write_text(json.dumps(elsewhere))
+    done = octflow("unlock", tmp_path / "c.yaml")
+    assert done.returncode == 1
+    assert "the state: held, as far as is known, by process" in done.stdout
+    assert "on auxiliary, since" in done.stdout
+    assert lock.holder().host == "auxiliary"
+
+
+def test_a_batch_is_named_by_its_mosaic_and_number():
+    assert BatchName().convert("3/2", None, None) == Part(mosaic=3, batch=2)
+    with pytest.raises(click.BadParameter, match="found 3, expected MOSAIC/BATCH"):
+        BatchName().convert("3", None, None)

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from octflow.io.records import product
 from octflow.services.verify import checks_of, differences
 from octflow.stages.archive.files import archive_batch
 from octflow.stages.archive.settings import ArchiveSettings
+from octflow.stages.upload.files import upload_mosaic
+from octflow.stages.upload.settings import UploadAccess, UploadLimits, UploadSettings
 
 from flags import write_flag
 
@@ -118,3 +121,37 @@ def test_the_command_exits_1_with_one_line_per_difference(project):
     done = subprocess.run(command, **run)
     assert done.returncode == 1
     assert done.stdout == f"{project / 'aip.nii'}: found 5 bytes, expected 4 bytes\n"
+
+
+@pytest.fixture
+def uploaded(project):
+    """The map and the volume in an archive, by the flag of an upload."""
+    disk = project / "disk"
+    disk.mkdir()
+    settings = UploadSettings.model_validate({"target": {"kind": "folder", "folder": str(disk)}})
+    how = {"settings": settings, "limits": UploadLimits(), "access": UploadAccess()}
+    outcome = upload_mosaic(stitched=flag("stitch_enface", mosaic=1), subject="p", **how)
+    parameters = {name: section.plain() for name, section in how.items()}
+    path = flag("upload_mosaic", mosaic=1)
+    write_flag(path, "upload_mosaic", parameters=parameters, assets=outcome.assets)
+    return disk
+
+
+def uploads(project):
+    return found(project, archive=False, products=False, uploads=True)
+
+
+def test_what_an_archive_holds_is_read_anew_and_every_difference_named(project, uploaded):
+    assert uploads(project) == []
+    (uploaded / "p/aip.nii").write_bytes(b"1235")
+    (uploaded / "p/dBI.ome.zarr/a").unlink()
+    (uploaded / "p/dBI.ome.zarr").rmdir()
+    differs, gone = uploads(project)
+    assert re.fullmatch(r"p/aip.nii in the archive: found xxh3:\S+, expected xxh3:\S+", differs)
+    assert gone.startswith("p/dBI.ome.zarr in the archive: found nothing, expected xxh3:")
+
+
+def test_an_archive_that_is_not_there_is_a_difference(project, uploaded):
+    uploaded.rename(project / "elsewhere")
+    assert all("found no folder, expected the archive" in line for line in uploads(project))
+    assert len(uploads(project)) == 2

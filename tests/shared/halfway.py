@@ -6,7 +6,9 @@ import numpy as np
 
 from octflow.core.errors import DataError
 from octflow.core.layout import flag
+from octflow.core.part import Part
 from octflow.core.record import Unit
+from octflow.io.marks import Mark, write_marks
 from octflow.io.missing import declare_missing
 from octflow.io.picture import write_preview
 from octflow.workflow.config import read_config
@@ -31,14 +33,17 @@ class Project:
         self.project.mkdir()
 
     def session(self, **sections):
-        values = {
+        return Session(read_config(self.values(**sections)), self.folder)
+
+    def values(self, **sections):
+        """What the configuration says."""
+        return {
             "project": {"folder": str(self.project), "slices": 2},
             "acquisition": {"folder": str(self.raw)},
             "experiment": {"grid_size_y": 2, "illuminations": ROWS},
             "ingest": {"stable_seconds": 0},
             **sections,
         }
-        return Session(read_config(values), self.folder)
 
     def arrive(self, mosaic, tiles):
         for tile in tiles:
@@ -87,6 +92,8 @@ def fill(made):
     unseen = {"name": "surface_edge_px", "verdict": "warn", "value": None, "bound": 3.5}
     made.done("convert_batch", 2, 1, gates=[gate, unseen], warnings=[f"dim lamp {REASON}"])
     declare_missing(made.project, 2, [4], f"laser off {REASON}")
+    said = {"text": f"blurred {REASON}", "by": "ann on <host>", "at": "2026-01-02T03:04:05+00:00"}
+    write_marks(made.project, [Mark("hold", Part(mosaic=1, batch=3), **said)])
     picture(made.project / "mosaic-001/qc/batch-001.jpg")
     picture(made.project / "mosaic-001/stitched/mosaic_001 #1 <b>'\".jpg")
     picture(made.project / "qc/slice-001.jpg")

@@ -93,6 +93,11 @@ def incomplete(rules):
     return bad
 
 
+def unordered(rules):
+    """Rules whose jobs do not say how urgent they are."""
+    return [r.name for r in rules if getattr(r.priority, "__name__", "") != "priority"]
+
+
 def unnamed_files(rules):
     """Rules with an input or output that has no name."""
     return [
@@ -127,5 +132,6 @@ CHECKS = [
     careless_scripts,
     mismatched_calls,
     incomplete,
+    unordered,
     unnamed_files,
 ]

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+VOLUMES = ("dBI", "R3D", "O3D")
 NOT_PRODUCTS = {".snakemake", "logs", "benchmarks", "lineage", "state", "records", "watch", "pages"}
 
 
@@ -23,10 +24,25 @@ def simulate(folder, preset, *options):
     return folder
 
 
-def acquisition(simulated, folder, *, archive=False):
+def smallest_slice(folder):
+    """Simulate one slice in two illuminations, each of one tile."""
+    simulate(folder, "tiny", "--slices", "1")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["experiment"]["grid_size_y"] = 1
+    for row in config["experiment"]["illuminations"]:
+        row["grid_size_x"] = 1
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    for path in (folder / "raw").iterdir():
+        if "_image_0001_" not in path.name:
+            path.unlink()
+    return folder
+
+
+def acquisition(simulated, folder, *, archive=False, volumes=("dBI",)):
     """Make a folder like `simulated` with links to its raw tiles, for a project of its own.
 
-    The archive of random numbers takes long, and is asked for where it is tested.
+    The archive of random numbers takes long, and is asked for where it is tested; so are the other
+    volumes, of which every mosaic has a job each.
     """
     folder.mkdir()
     (folder / "raw").mkdir()
@@ -36,6 +52,7 @@ def acquisition(simulated, folder, *, archive=False):
     text = (simulated / "config.yaml").read_text().replace(str(simulated), str(folder))
     config = yaml.safe_load(text)
     config["archive"] = {"enabled": archive}
+    config.setdefault("volume", {})["modalities"] = list(volumes)
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return folder
 

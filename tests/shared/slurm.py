@@ -111,13 +111,7 @@ class Cluster:
 
     def processes(self, node, word=""):
         """Find the processes of this cluster that run on a node, with a word in their command."""
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            with suppress(OSError):
-                words = path.read_text(errors="replace").split("\0")
-                ours = any(str(self.folder) in w for w in words)
-                command = path.with_name("cmdline").read_text(errors="replace")
-                if ours and f"SLURMD_NODENAME={node}" in words and word in command:
-                    yield int(path.parent.name)
+        return processes(self.folder, f"SLURMD_NODENAME={node}", word)
 
     def wait_until_idle(self, seconds=30):
         end = time.monotonic() + seconds
@@ -177,7 +171,7 @@ def _config(folder):
         address, listen = socket.gethostbyname(socket.gethostname()), "NoCtldInAddrAny,NoInAddrAny"
     except OSError:
         address, listen = "127.0.0.1", "keepaliveinterval=60"
-    port, *node_ports = _free_ports(1 + len(NODES))
+    port, *node_ports = free_ports(1 + len(NODES))
     values = {"host": host, "address": address, "port": port, "listen": listen}
     lines = [CONFIG.format(**values, user=_user(), folder=folder)]
     lines += [
@@ -191,6 +185,17 @@ def _config(folder):
         for name, nodes in PARTITIONS.items()
     ]
     return "\n".join(lines) + "\n"
+
+
+def processes(folder, variable, word=""):
+    """Find processes by a variable, a folder in another one, and a word in their command."""
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            words = path.read_text(errors="replace").split("\0")
+            ours = any(str(folder) in w for w in words)
+            command = path.with_name("cmdline").read_text(errors="replace")
+            if ours and variable in words and word in command:
+                yield int(path.parent.name)
 
 
 def _parent(pid):
@@ -210,7 +215,7 @@ def _user():
     return Path(f"/proc/{os.getpid()}").owner()
 
 
-def _free_ports(count):
+def free_ports(count):
     """Ask the system for ports that nobody has."""
     found = [socket.create_server(("", 0)) for _ in range(count)]
     ports = [server.getsockname()[1] for server in found]

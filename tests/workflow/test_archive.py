@@ -4,15 +4,16 @@ import pytest
 import yaml
 
 from octflow.core.layout import flag
+from octflow.io.digest import fast_id
 from octflow.io.records import read_record
 
 import runs
 
 pytestmark = pytest.mark.slow
 
-CONVERTED, PROCESSED, ARCHIVED = (
+CONVERTED, PROCESSED, ARCHIVED, UPLOADED = (
     str(flag(rule, mosaic=1, batch=1))
-    for rule in ("convert_batch", "process_batch", "archive_batch")
+    for rule in ("convert_batch", "process_batch", "archive_batch", "upload_batch")
 )
 OTHER = str(flag("archive_batch", mosaic=1, batch=2))
 
@@ -129,3 +130,19 @@ def test_an_archive_that_fails_is_a_warning_where_the_tiles_are_read(simulated, 
     assert (folder / "project" / PROCESSED).exists()
     assert not (folder / "project" / ARCHIVED).exists()
     assert "mosaic-001/archived: found file exists" in said
+
+
+def test_an_archive_that_is_not_mounted_costs_the_upload_alone_and_then_gets_all(folder):
+    disk = folder / "disk"
+    target = {"kind": "folder", "folder": str(disk)}
+    configure(folder, upload={"target": target})
+    status, said = runs.snakemake(folder, UPLOADED)
+    assert status == 1
+    assert f"{disk}: found no folder, expected the archive" in said
+    disk.mkdir()
+    status, said = runs.snakemake(folder, UPLOADED)
+    assert status == 0, said
+    listed = {f"tiny/{p.path}": p.id for p in record(folder, ARCHIVED).outputs}
+    assert {a.path: fast_id(disk / a.path) for a in record(folder, UPLOADED).assets} == listed
+    configure(folder, upload={"target": target, "limits": {"megabytes_per_s": 7}})
+    assert "Nothing to be done" in runs.snakemake(folder, UPLOADED)[1]

@@ -1,9 +1,11 @@
 """The demonstration, whole: products that other programs open, accuracy, reports."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import nibabel as nib
 import numpy as np
@@ -18,6 +20,7 @@ from octflow.core.axial import axis_difference
 from octflow.io.nifti import read_nifti
 from octflow.io.records import read_record
 from octflow.io.tilemap import read_tilemap
+from octflow.services.pages import write_pages
 from octflow.services.project import session_of
 from octflow.services.state import peek_project
 from octflow.services.why import origin_of
@@ -215,3 +218,13 @@ def test_the_accuracy_command_prints_the_table(demo):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert "3-D axis" in done.stdout
+
+
+def test_the_pages_of_the_finished_demo_lead_only_to_what_is_there(demo):
+    index = write_pages(session_of(demo / "config.yaml"), demo / "pages")
+    said = {page.name: page.read_text() for page in index.parent.glob("*.html")}
+    links = set(re.findall(r'(?:href|src)="([^"#]+)"', "".join(said.values()))) - {"data:,"}
+    assert [link for link in links if not (index.parent / unquote(link)).exists()] == []
+    assert 'data-finished="1"' in said["index.html"]
+    assert {"small/qc/stack.jpg", "small/mosaic-004/stitched/mosaic_004_ori.jpg"} <= links
+    assert "small/registered/slice-002_axis3d.jpg" in links

@@ -7,8 +7,13 @@ import sys
 import time
 
 import pytest
+import yaml
 
+from octflow.core.layout import FLAGS, job_of
 from octflow.io.records import read_record
+from octflow.services.project import session_of
+from octflow.services.stale import staleness_of
+from octflow.workflow.params import Rules
 
 import runs
 
@@ -23,7 +28,9 @@ def simulated(tmp_path_factory):
 @pytest.fixture(scope="module")
 def half_acquired(simulated, tmp_path_factory):
     """A project whose last mosaic lacks tiles, run; then the tiles, and run again."""
-    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("half") / "tiny", archive=True)
+    folder = runs.acquisition(
+        simulated, tmp_path_factory.mktemp("half") / "tiny", archive=True, volumes=runs.VOLUMES
+    )
     late = sorted((folder / "raw").glob("mosaic_004*"))[1:]
     for path in late:
         path.rename(folder / path.name)
@@ -37,7 +44,9 @@ def half_acquired(simulated, tmp_path_factory):
 @pytest.fixture(scope="module")
 def killed(simulated, tmp_path_factory):
     """A project whose runs were killed three times, then left alone."""
-    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("killed") / "tiny", archive=True)
+    folder = runs.acquisition(
+        simulated, tmp_path_factory.mktemp("killed") / "tiny", archive=True, volumes=runs.VOLUMES
+    )
     for wanted in (4, 20, 40):
         _run_until_killed(folder, wanted)
     return folder, runs.snakemake(folder)
@@ -110,3 +119,57 @@ def test_raw_tiles_are_untouched(simulated, killed):
     for path in (simulated / "raw").iterdir():
         assert path.stat().st_nlink >= 2
         assert path.stat().st_mtime_ns == (killed[0] / "raw" / path.name).stat().st_mtime_ns
+
+
+@pytest.fixture(scope="module")
+def replayed(killed):
+    """The project with one batch made anew; products before, times of flags before, the run."""
+    folder = killed[0]
+    before = runs.products(folder)
+    times_ns = {path: path.stat().st_mtime_ns for path in runs.flags(folder)}
+    replay = [sys.executable, "-m", "octflow.cli", "replay", str(folder / "config.yaml")]
+    replay += ["--batch", "4/2", "--from", "process", "--yes", "--reason", "a test"]
+    subprocess.run(replay, check=True, cwd=runs.ROOT, capture_output=True)
+    return before, times_ns, runs.snakemake(folder)
+
+
+def test_a_replayed_batch_and_all_made_from_it_are_made_anew_and_nothing_else(killed, replayed):
+    _, times_ns, (status, said) = replayed
+    assert status == 0, said
+    anew = {p.name for p, time_ns in times_ns.items() if p.stat().st_mtime_ns > time_ns}
+    volumes = {f"mosaic-004.{modality}_stitched" for modality in ("dBI", "R3D", "O3D", "volume")}
+    later = {"slice-002.registered", "project.stacked"}
+    assert anew == {"batch-002.processed", "mosaic-004.stitched", *volumes, *later}
+
+
+def test_a_replayed_region_has_the_same_products(killed, replayed):
+    assert runs.products(killed[0]) == replayed[0]
+
+
+def test_tiles_of_a_replayed_batch_are_worked_on_again(killed, replayed):
+    said = (killed[0] / "project/logs/process_batch/004_002.log").read_text()
+    assert "done, 2 of 2" in said
+    assert "kept" not in said
+
+
+def test_nothing_that_was_killed_and_replayed_is_stale_until_a_setting_changes(killed, replayed):
+    file = killed[0] / "config.yaml"
+    found = staleness_of(session_of(file), Rules(file))
+    assert (found.stale, found.looked_at) == ((), len(replayed[1]))
+    other = killed[0] / "other.yaml"
+    config = yaml.safe_load(file.read_text())
+    config["register"]["axis_noise_root_dn"] = 0.001
+    other.write_text(yaml.safe_dump(config))
+    stale = staleness_of(session_of(other), Rules(other)).stale
+    assert [one.flag for one in stale] == [f"state/slice-00{n}.registered" for n in (1, 2)]
+    assert {d.key for one in stale for d in one.differences} == {"settings.axis_noise_root_dn"}
+
+
+def test_a_rule_stands_below_those_it_reads_from_in_the_order_of_flags(killed):
+    project, rules = killed[0] / "project", list(FLAGS)
+    for path in runs.flags(killed[0]):
+        if job_of(str(path.relative_to(project))) is None:
+            continue
+        record = read_record(path)
+        read = [job_of(p.path)[0] for p in record.inputs if p.role == "record"]
+        assert all(rules.index(rule) < rules.index(record.rule) for rule in read), path

@@ -9,6 +9,7 @@ import yaml
 from octflow.core.layout import FLAGS
 
 import house_style as style
+import runs
 
 
 @pytest.mark.parametrize("check", style.CHECKS, ids=lambda c: c.__name__)
@@ -68,6 +69,7 @@ BAD_RULES = {
     "misplaced_scripts": ("volume/find_focus.py", "volume/stitch_volume.py"),
     "mismatched_calls": ('modality="{modality}",', 'contrast="{modality}",'),
     "incomplete": ("        stitch_pool=1,\n        mem_mb=500,", "        mem_mb=500,"),
+    "unordered": ("    priority: session.priority\n", ""),
     "unnamed_files": (
         "processed=collect(\n            rules.process_batch.output.flag,\n            mosaic=",
         "collect(\n            rules.process_batch.output.flag,\n            mosaic=",
@@ -93,3 +95,14 @@ def test_a_rule_file_with_python_in_it_is_caught(tmp_path):
         '"""Stage stitch: x.\n\nreads y\n"""\ndef f(w):\n    pass\n'
     )
     assert style.impure_rule_files(tmp_path) == ["stitch.smk"]
+
+
+def test_reading_the_rules_does_not_look_at_what_has_been_acquired(tmp_path):
+    folders = {"project": {"folder": str(tmp_path)}, "acquisition": {"folder": str(tmp_path)}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(folders))
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "missing.json").write_text("damaged: whoever looks finds out")
+    assert runs.snakemake(tmp_path, "--list-rules")[0] == 0
+    status, said = runs.snakemake(tmp_path, "-n")
+    assert status == 1
+    assert "missing.json" in said

@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -60,6 +61,56 @@ def test_memory_of_a_slice_is_that_of_the_pixels_of_its_mosaics(tmp_path):
     one, two = (session.register_mb(job(slice="001"), threads) for threads in (1, 2))
     assert one == pytest.approx(400 + maps_mb + 0.02 * along_px[0], abs=1)
     assert two - one == pytest.approx(0.02 * along_px[0], abs=1)
+
+
+def test_run_time_of_a_batch_is_that_of_its_a_lines(tmp_path):
+    size = {"tile_size_x_px": 350, "tile_size_y_px": 350, "grid_size_x": 2}
+    experiment = {"grid_size_y": 40, "illuminations": [{"name": "normal", **size}]}
+    session = open_session({"project": {"folder": "r"}, "experiment": experiment}, tmp_path)
+    batch = job(mosaic="001", batch="001")
+    busy_min = 40 * 350 * 350 * 80e-6 / 60
+    assert session.tiles_min(batch, 1) == math.ceil(10 * busy_min)
+    assert session.tiles_min(batch, 3) == 4 * session.tiles_min(batch, 1)
+
+
+def test_run_time_of_a_share_is_its_part_of_the_volume(tmp_path):
+    size = {"tile_size_x_px": 1000, "tile_size_y_px": 1000, "grid_size_x": 10}
+    values = {
+        "project": {"folder": "r"},
+        "experiment": {"grid_size_y": 10, "illuminations": [{"name": "normal", **size}]},
+        "volume": {"shares": 4},
+    }
+    session = open_session(values, tmp_path)
+    whole, share = session.volume_min(job(mosaic="001"), 1), session.share_min(job(mosaic="001"), 1)
+    assert whole == pytest.approx(10 * 8200**2 * 500 * 0.012e-6 / 60, abs=1)
+    assert share == pytest.approx(whole / 4, abs=1)
+
+
+@pytest.mark.parametrize(("size_px", "minutes"), [(100, 10), (4000, 14)])
+def test_run_time_of_a_slice_is_that_of_its_pixels_and_never_too_short(tmp_path, size_px, minutes):
+    size = {"tile_size_x_px": size_px, "tile_size_y_px": size_px, "grid_size_x": 1}
+    rows = [size | {"name": "normal"}, size | {"name": "tilted"}]
+    experiment = {"grid_size_y": 1, "illuminations": rows}
+    session = open_session({"project": {"folder": "r"}, "experiment": experiment}, tmp_path)
+    assert max(10, math.ceil(10 * 2 * size_px**2 * 2.5e-6 / 60)) == minutes
+    attempts = [session.register_min(job(slice="001"), attempt) for attempt in (1, 2)]
+    assert attempts == [minutes, 2 * minutes]
+
+
+def test_tiles_go_before_mosaics_and_those_before_slices_and_old_before_new(session):
+    order = [
+        ("process_batch", job(mosaic="003", batch="002")),
+        ("convert_batch", job(mosaic="004", batch="001")),
+        ("start_slice", job(slice="003")),
+        ("stack_slices", job()),
+        ("stitch_volume", job(mosaic="001", modality="dBI")),
+        ("stitch_enface", job(mosaic="009")),
+        ("register_slice", job(slice="001")),
+        ("register_slice", job(slice="002")),
+        ("register_slice", job(slice="2000")),
+    ]
+    priorities = [session.priority(wildcards, rule) for rule, wildcards in order]
+    assert priorities == sorted(set(priorities), reverse=True)
 
 
 def test_params_are_plain_values(session):

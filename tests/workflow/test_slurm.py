@@ -4,7 +4,6 @@ import json
 import time
 
 import pytest
-import yaml
 
 import runs
 import slurm
@@ -23,16 +22,7 @@ OPTIONS += ["--groups", *(f"{rule}=before" for rule in BEFORE)]
 @pytest.fixture(scope="module")
 def acquired(tmp_path_factory):
     """One slice in two illuminations, each of one tile."""
-    folder = runs.simulate(tmp_path_factory.mktemp("slurm") / "tiny", "tiny", "--slices", "1")
-    config = yaml.safe_load((folder / "config.yaml").read_text())
-    config["experiment"]["grid_size_y"] = 1
-    for row in config["experiment"]["illuminations"]:
-        row["grid_size_x"] = 1
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    for path in (folder / "raw").iterdir():
-        if "_image_0001_" not in path.name:
-            path.unlink()
-    return folder
+    return runs.smallest_slice(tmp_path_factory.mktemp("slurm") / "tiny")
 
 
 @pytest.fixture(scope="module")

@@ -49,8 +49,8 @@ class Archive(Protocol):
         """
         ...
 
-    def assets(self, items: Sequence[Item]) -> dict[str, Asset]:
-        """Return what is there under the paths of items, with the digests of what is there."""
+    def assets(self, paths: Sequence[str]) -> dict[str, Asset]:
+        """Return what is there under paths, with the digests of what is there."""
         ...
 
     def send(self, items: Sequence[Item]) -> Sent:
@@ -81,12 +81,12 @@ def upload(archive: Archive, items: Sequence[Item]) -> tuple[list[Asset], Sent]:
     ArchiveError
         Something is not there, or is there with another content, after it was sent.
     """
-    there = archive.assets(items)
+    there = archive.assets([item.path for item in items])
     lacking = [item for item in items if not _holds(archive, there, item)]
     sent = Sent()
     if lacking:
         sent = archive.send(lacking)
-        there |= archive.assets(lacking)
+        there |= archive.assets([item.path for item in lacking])
     for item in lacking:
         if not _holds(archive, there, item):
             found = there[item.path].digest if item.path in there else "nothing"

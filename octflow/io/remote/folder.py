@@ -38,10 +38,10 @@ class FolderArchive:
         """Return the digest that the copy of an item has: that of the original."""
         return item.id if item.id.startswith("xxh3:") else fast_id(item.source)
 
-    def assets(self, items: Sequence[Item]) -> dict[str, Asset]:
-        """Return what lies under the paths of items; what was not copied just now is read."""
+    def assets(self, paths: Sequence[str]) -> dict[str, Asset]:
+        """Return what lies under paths; what was not copied just now is read."""
         self._check()
-        return {item.path: self._asset(item.path) for item in items if self._at(item.path).exists()}
+        return {path: self._asset(path) for path in paths if self._at(path).exists()}
 
     def send(self, items: Sequence[Item]) -> Sent:
         """Copy items; of a folder that a killed process left half copied only the rest."""

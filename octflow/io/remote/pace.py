@@ -1,5 +1,6 @@
 """A bound for the bandwidth."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Pace:
-    """Keeps whoever sends bytes to so many in a second.
+    """Keeps whoever sends bytes to so many in a second; for threads, too.
 
     Parameters
     ----------
@@ -30,12 +31,15 @@ class Pace:
     now_s: Callable[[], float] = field(default=time.monotonic)
     sleep: Callable[[float], None] = field(default=time.sleep)
     _free_s: float = field(default=float("-inf"), init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def pass_on(self, n_bytes: int) -> None:
         """Wait as long as so many bytes take."""
         if self.bytes_per_s is None:
             return
-        # What was not used while nothing was sent is not saved up for later.
-        self._free_s = max(self._free_s, self.now_s()) + n_bytes / self.bytes_per_s
-        if (wait_s := self._free_s - self.now_s()) > 0:
+        with self._lock:
+            # What was not used while nothing was sent is not saved up for later.
+            self._free_s = max(self._free_s, self.now_s()) + n_bytes / self.bytes_per_s
+            wait_s = self._free_s - self.now_s()
+        if wait_s > 0:
             self.sleep(wait_s)

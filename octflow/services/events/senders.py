@@ -12,8 +12,8 @@ from email.message import Message
 from typing import IO, Protocol
 
 from octflow.core.errors import OctflowError
+from octflow.io.secret import read_secret
 from octflow.services.events.catalogue import Event
-from octflow.services.events.secret import read_secret
 from octflow.workflow.listeners import CommandListener, WebhookListener
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from octflow.core.errors import SettingsError
+from octflow.io.secret import read_secret
 from octflow.services.events.catalogue import PREFIX, PROGRESSED, Event
-from octflow.services.events.secret import read_secret
 from octflow.services.events.senders import DeliveryError, seconds_of
 from octflow.workflow.listeners import SlackListener
 

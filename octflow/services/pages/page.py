@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from octflow.io.marks import Mark
 from octflow.services.pages.facts import Fact
 from octflow.services.pages.grid import Grid
 from octflow.services.pages.milestones import Milestone, Throughput
@@ -46,6 +47,15 @@ class SliceLine:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What somebody decided about a part of the sample."""
+
+    mark: Mark
+    holds: bool
+    """Whether the workflow leaves the part alone because of it."""
+
+
+@dataclass(frozen=True)
 class Page:
     """What every page has."""
 
@@ -63,6 +73,8 @@ class Page:
     lost: int
     """Tiles without a product in batches that are done, declared missing or failed."""
     pictures: list[Picture]
+    marks: list[Decision]
+    """The latest first."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from octflow.io.atomic import replacing
+from octflow.io.lock import Lock
 from octflow.services.pages import words
 from octflow.services.pages.facts import read_facts
 from octflow.services.pages.grid import STATES
@@ -37,7 +38,8 @@ def write_pages(
 ) -> Path:
     """Write the pages of a project that are not there or have changed.
 
-    Nothing is locked, and nothing outside the folder is written.
+    The project is not locked, and nothing outside the folder is written. Who writes the same pages
+    waits for the other.
 
     Parameters
     ----------
@@ -60,13 +62,20 @@ def write_pages(
     ------
     OSError
         The folder cannot be written.
+    LockedError
+        Somebody else writes the pages, and did not end in time.
     """
     folder = session.project / FOLDER if folder is None else folder
-    until_s, now_s = time.monotonic() + seconds, time.time()
-    state = peek_project(session)
+    with Lock(folder / "lock").holding("writing the pages"):
+        _write_all(session, folder, every_s, time.monotonic() + seconds)
+    return folder / "index.html"
+
+
+def _write_all(session: Session, folder: Path, every_s: float, until_s: float) -> None:
+    """Look at the project, and write what has changed."""
+    now_s, state = time.time(), peek_project(session)
     facts = read_facts(session.project, folder / "read", until_s=until_s)
-    album = Album(session.project, folder, until_s)
-    views = Views(session, state, facts, album, now_s)
+    views = Views(session, state, facts, Album(session.project, folder, until_s), now_s)
     shared = {
         "project": state.project,
         "project_folder": state.folder,
@@ -76,7 +85,6 @@ def write_pages(
     _write_changed(folder, views, shared)
     looked = {"looked_s": round(now_s), "stale_s": max(120, round(3 * every_s))}
     _write(folder / "looked.js", f"octflowLooked({json.dumps(looked)});\n")
-    return folder / "index.html"
 
 
 def _write_changed(folder: Path, views: Views, shared: dict[str, Any]) -> None:

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from octflow.core.record import Unit
+from octflow.io.marks import Mark, holds_of, read_marks
 from octflow.services.pages.facts import Fact, Facts
 from octflow.services.pages.grid import Grid, grid_of
 from octflow.services.pages.milestones import Milestone, quarters, throughput
 from octflow.services.pages.page import (
+    Decision,
     Failure,
     MosaicLine,
     MosaicPage,
@@ -52,11 +55,15 @@ class Views:
     album: Album
     now_s: float
     failures: list[Failure] = field(init=False)
+    marks: list[Decision] = field(init=False)
     _own: dict[int | None, list[Fact]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        """Sort what is not of one mosaic by its slice."""
+        """Sort what is not of one mosaic by its slice, and read what people decided."""
         self.failures = [_failure(f, self.session.project) for f in self.state.failures]
+        marks = read_marks(self.session.project)
+        holds = holds_of(marks).values()
+        self.marks = [Decision(mark, mark in holds) for mark in reversed(marks)]
         for fact in self.facts.of(""):
             number = fact.unit.get("slice")
             self._own.setdefault(number if isinstance(number, int) else None, []).append(fact)
@@ -92,6 +99,7 @@ class Views:
             failures=self.failures,
             **_judged([f for folder in self.facts.by_folder for f in self.facts.of(folder)]),
             pictures=self._project_pictures(),
+            marks=self.marks,
             slices=[self._slice_line(part) for part in self.state.slices],
             pace=self.state.pace,
             bars=throughput(ends, until_s),
@@ -114,6 +122,7 @@ class Views:
             failures=[f for f in self.failures if f.slice == part.slice],
             **_judged(facts),
             pictures=[*self.album.of("qc", start), *self.album.of("registered", start)],
+            marks=self._marks_about(part.mosaics),
             slice=part.slice,
             mosaics=[self._mosaic_line(m, with_grid=True) for m in part.mosaics],
             neighbours=neighbours,
@@ -132,6 +141,7 @@ class Views:
             failures=[f for f in self.failures if f.mosaic == mosaic.mosaic],
             **_judged(facts),
             pictures=[*stitched, *self.album.of(f"{folder}/qc")],
+            marks=self._marks_about([mosaic]),
             slice=mosaic.slice,
             state=mosaic,
             grid=self._grid(mosaic, facts),
@@ -143,6 +153,10 @@ class Views:
     def _grid(self, mosaic: MosaicState, facts: list[Fact]) -> Grid:
         experiment, declared = self.session.config.experiment, self.session.ready.missing
         return grid_of(mosaic, experiment, facts, declared)
+
+    def _marks_about(self, mosaics: Iterable[MosaicState]) -> list[Decision]:
+        """Return what was decided about mosaics, batches of them, or what they are parts of."""
+        return [d for d in self.marks if any(_is_about(d.mark, mosaic) for mosaic in mosaics)]
 
     def _mosaics(self) -> list[MosaicState]:
         return [mosaic for part in self.state.slices for mosaic in part.mosaics]
@@ -169,7 +183,8 @@ class Views:
         counts = _by_rule(part.counts)
         mosaics = [self._mosaic_line(mosaic) for mosaic in part.mosaics]
         milestones = _of_slice(self._own.get(part.slice, []), counts)
-        sheet = self.album.of("qc", f"slice-{part.slice:03d}")
+        start = f"slice-{part.slice:03d}"
+        sheet = self.album.of("registered", f"{start}_inplane") or self.album.of("qc", start)
         return SliceLine(part.slice, mosaics, milestones, sheet[0] if sheet else None)
 
     def _project_pictures(self) -> list[Picture]:
@@ -185,6 +200,11 @@ def _neighbours(number: int, around: list[int]) -> tuple[int | None, int | None]
     before = [n for n in around if n < number]
     after = [n for n in around if n > number]
     return (before[0] if before else None, after[0] if after else None)
+
+
+def _is_about(mark: Mark, mosaic: MosaicState) -> bool:
+    ids = {"slice": mosaic.slice, "mosaic": mosaic.mosaic, "illumination": mosaic.illumination}
+    return mark.part.holds(Unit(project="", batch=mark.part.batch, **ids))
 
 
 def _ends(facts: Iterable[Fact]) -> list[tuple[float, int]]:

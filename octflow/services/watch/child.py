@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from octflow.io.atomic import replacing
+from octflow.io.processes import boot_id, ticks_of
 from octflow.services.watch.targets import Target
 
 
@@ -46,13 +47,16 @@ class Child:
         """Tell whether any process of the group is alive."""
         if self._process is not None:
             self._process.poll()  # One that nobody has asked for its status counts as alive.
-        if _ticks(self.started.pid) not in {0, self.started.ticks} or self.started.boot != _boot():
+        if (
+            ticks_of(self.started.pid) not in {0, self.started.ticks}
+            or self.started.boot != boot_id()
+        ):
             return False
         return bool(self._signal(0))
 
     def leader_runs(self) -> bool:
         """Tell whether Snakemake itself is alive."""
-        return self.runs() and _ticks(self.started.pid) == self.started.ticks
+        return self.runs() and ticks_of(self.started.pid) == self.started.ticks
 
     @property
     def status(self) -> int | None:
@@ -133,7 +137,7 @@ def start(
             pass_fds=slots,
         )
     told = [asdict(target) for target in targets]
-    started = Started(process.pid, _ticks(process.pid), _boot(), told, made_ns)
+    started = Started(process.pid, ticks_of(process.pid), boot_id(), told, made_ns)
     child = Child(started, note, process)
     try:
         with replacing(note) as part:
@@ -159,16 +163,3 @@ def gentle(nice: int, io_level: int) -> list[str]:
     if shutil.which("ionice"):
         words += ["ionice", "-t", "-c", "2", "-n", str(io_level)]
     return words
-
-
-def _ticks(pid: int) -> int:
-    """Return when a process started, in ticks since boot; 0 where there is none."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return int(text.rpartition(")")[2].split()[19])
-
-
-def _boot() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

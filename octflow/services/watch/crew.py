@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,11 @@ class Crew:
                 self.running[lane] = found
                 self._say("lane found again", lane, runs=found.runs())
 
-    def start(self, lane: Lane, targets: list[Target]) -> None:
-        """Start the Snakemake process of a lane, if the host has a core for it."""
+    def start(self, lane: Lane, targets: list[Target], *, anew: Sequence[str] = ()) -> None:
+        """Start the Snakemake process of a lane, if the host has a core for it.
+
+        It makes the flags `anew` in any case.
+        """
         cores, slots = self._settings.lanes[lane].cores, []
         host_cores = self._settings.host_cores
         if host_cores is not None and lane != "upload":  # Uploads wait more than they compute.
@@ -74,16 +77,20 @@ class Crew:
             cores = len(slots)
         try:
             if cores:
-                self._start(lane, targets, cores, slots)
+                words = self.command(lane, targets, cores)
+                forced = ["--forcerun", *anew] if anew else []
+                self._start(lane, targets, [*words, *forced], slots)
+                named = [target.path for target in targets]
+                self._say("lane started", lane, cores=cores, targets=named)
         finally:
             for slot in slots:
                 os.close(slot)
 
-    def _start(self, lane: Lane, targets: list[Target], cores: int, slots: list[int]) -> None:
+    def _start(self, lane: Lane, targets: list[Target], words: list[str], slots: list[int]) -> None:
         log = self._folder / f"lane-{lane}.log"
         set_aside(log, self._settings)
         self.running[lane] = children.start(
-            self.command(lane, targets, cores),
+            words,
             PIPELINE,
             note=self._folder / f"lane-{lane}.json",
             log=log,
@@ -91,7 +98,6 @@ class Crew:
             made_ns=[written_ns(self.project / target.path) for target in targets],
             slots=slots,
         )
-        self._say("lane started", lane, cores=cores, targets=[target.path for target in targets])
 
     def command(self, lane: Lane, targets: list[Target], cores: int) -> list[str]:
         """Return the words that start a lane.
@@ -99,18 +105,13 @@ class Crew:
         Its rules are its own, so that lanes never write the same file and need no locks: those of
         a killed process would hold up all lanes until every one of them has ended.
         """
-        profile = ["--profile", self._settings.profile] if self._settings.profile else []
+        named = self._settings.lanes[lane].profile or self._settings.profile
+        profile = ["--profile", named] if named else []
         return [
             *children.gentle(self._settings.nice, self._settings.io_level),
             *(sys.executable, "-m", "snakemake", *(target.path for target in targets)),
-            *(
-                "--snakefile",
-                str(PIPELINE / "Snakefile"),
-                "--nolock",
-                "--cores",
-                str(cores),
-                *profile,
-            ),
+            *("--snakefile", str(PIPELINE / "Snakefile"), "--nolock"),
+            *("--cores", str(cores), *profile),
             *("--allowed-rules", *LANES[lane], "--configfile", str(self._file)),
             *("--config", "ingest={stable_seconds: 0}"),
         ]

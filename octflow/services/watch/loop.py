@@ -19,6 +19,7 @@ from octflow.services.watch.hooks import Hooks
 from octflow.services.watch.journal import Once, open_journal, read_status, write_status
 from octflow.services.watch.lock import ProjectLock, WatchedError
 from octflow.services.watch.looks import Looks
+from octflow.services.watch.origins import Origins
 from octflow.services.watch.targets import Inventories, Scan, Target
 from octflow.workflow.alive import join_runs
 from octflow.workflow.config import PIPELINE, Config
@@ -57,7 +58,7 @@ class Watcher:
         self.log = open_journal(self.folder / "watch.jsonl", self._settings, as_json=as_json)
         self._once = Once(self.log)
         self._looks = Looks(config.ingest.stable_seconds)
-        self._inventories = Inventories()
+        self._inventories, self._origins = Inventories(), Origins(self.project)
         self._attempts = Attempts(self._settings, now_s=time.time)
         self._crew = Crew(self.project, file.absolute(), self._settings, self._attempts, self.log)
         self._stop, self._woken = threading.Event(), threading.Event()
@@ -115,12 +116,15 @@ class Watcher:
         self._lock.check()
         self._crew.reap()
         self._scan = Scan(
-            Session(self._config, PIPELINE), self._looks, self._inventories, self._attempts.current
+            Session(self._config, PIPELINE),
+            *(self._looks, self._inventories, self._origins),
+            self._attempts.current,
         )
         if not self._stop.is_set() and not self._locked_by_others():
             for lane in self._settings.lanes:
                 if lane not in self._crew.running and (due := self._due(lane)):
-                    self._crew.start(lane, due[: self._settings.lanes[lane].targets_per_run])
+                    targets = due[: self._settings.lanes[lane].targets_per_run]
+                    self._crew.start(lane, targets, anew=self._scan.anew(targets))
         self._tell()
 
     def _rest(self) -> None:

@@ -1,7 +1,7 @@
 """What every lane could make now, from the flags that are there.
 
 A target is asked for when all flags it is made from are there and not to be made anew themselves,
-and its own is missing or older. Lanes meet only here, through flags.
+and its own is missing or older, or was made from others. Lanes meet only here, through flags.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any
 
 from octflow.core.layout import flag
 from octflow.services.watch.looks import Looks
+from octflow.services.watch.origins import Origins
 from octflow.stages.upload.settings import Level
 from octflow.workflow.lanes import LANES, Lane
 from octflow.workflow.session import Session
@@ -55,6 +56,8 @@ class Scan:
         Which raw files have stopped changing.
     inventories : Inventories
         What batches were made from.
+    origins : Origins
+        What targets were made from.
     current : callable
         Tells of targets that look older than their inputs, but are not for Snakemake.
     """
@@ -64,14 +67,16 @@ class Scan:
         session: Session,
         looks: Looks,
         inventories: Inventories,
+        origins: Origins,
         current: Callable[[Target], bool],
     ) -> None:
         self._session, self._current = session, current
-        self._looks, self._inventories = looks, inventories
+        self._looks, self._inventories, self._origins = looks, inventories, origins
         self._times_ns: dict[str, int] = {}
         self._pending: set[str] = set()
         self.settling = 0
         """Batches that have all tiles, some of which may still change."""
+        self._outdated: dict[str, list[str]] = {}
         self.settles_in_s = math.inf
         """Time until the first of them is complete, if none of its files changes again."""
         self.waiting = [str(waiting) for waiting in session.ready.waiting]
@@ -89,14 +94,23 @@ class Scan:
             self._times_ns[path] = written_ns(self._session.project / path)
         return self._times_ns[path]
 
+    def anew(self, targets: list[Target]) -> list[str]:
+        """Return the flags that Snakemake must be told to make anew for targets.
+
+        They are newer than what they are made from, which was replaced while their jobs ran.
+        """
+        return sorted({name for target in targets for name in self._outdated.get(target.path, [])})
+
     def _batches(self) -> None:
         rules = ["process_batch", *(["archive_batch"] if self._session.archived["batch"] else [])]
         for mosaic, batch in self._session.ready.batches:
             names = [_flag(rule, mosaic=mosaic, batch=batch) for rule in rules]
             inventory = self._session.ready.inventory(mosaic, batch)
-            taken_in = self._session.project / flag("start_batch", mosaic=mosaic, batch=batch)
-            same = self._inventories.of(taken_in) == inventory
-            if same and all(self.made(name) for name in names):
+            taken_in = _flag("start_batch", mosaic=mosaic, batch=batch)
+            if self._inventories.of(self._session.project / taken_in) == inventory:
+                before = [taken_in, _flag("convert_batch", mosaic=mosaic, batch=batch)]
+                names = [name for name in names if self._behind(name, before, inventory)]
+            if not names:
                 continue
             self._pending |= set(names)
             if wait_s := self._looks.remaining_s(inventory):
@@ -104,9 +118,20 @@ class Scan:
                 self.settles_in_s = min(self.settles_in_s, wait_s)
                 continue
             inputs = json.dumps(inventory, sort_keys=True)
-            self.targets["tile"] += [
-                Target(name, inputs) for name in names if not (same and self.made(name))
-            ]
+            self.targets["tile"] += [self._target(name, inputs) for name in names]
+
+    def _behind(self, path: str, before: list[str], inventory: list[dict[str, Any]]) -> bool:
+        """Tell whether a flag of a batch is not there, or older than the first jobs of the batch.
+
+        A process that is killed between two jobs leaves it so. What is archived waits for the
+        conversion, but is not made from it.
+        """
+        if not (made_ns := self.made(path)):
+            return True
+        inputs = json.dumps(inventory, sort_keys=True)
+        first = before[:1] if path.endswith("archived") else before
+        older = made_ns < max(map(self.made, first))
+        return older and not self._current(self._target(path, inputs))
 
     def _mosaics(self) -> None:
         for name in self._session.mosaics:
@@ -158,16 +183,25 @@ class Scan:
         self._ask("upload", _flag(f"upload_{level}", **unit), flags)
 
     def _ask(self, lane: Lane, path: str, inputs: list[str]) -> None:
-        """Ask for a target if its inputs are there and it is not, or is older."""
+        """Ask for a target if its inputs are there and it is not, or is older than they are."""
         waits = any(name in self._pending or not self.made(name) for name in inputs)
         newest_ns = max(self.made(name) for name in inputs)
-        target = Target(path, str(newest_ns))
-        older = self.made(path) < newest_ns and not (self.made(path) and self._current(target))
+        target = self._target(path, str(newest_ns))
+        outdated = [] if waits else self._origins.outdated(path, inputs, self.made)
+        older = bool(outdated) or self.made(path) < newest_ns
+        older = older and not (self.made(path) and self._current(target))
         if not waits and not older:
             return
+        self._outdated[path] = outdated
         self._pending.add(path)
         if not waits:
             self.targets[lane].append(target)
+
+    def _target(self, path: str, inputs: str) -> Target:
+        """Return a target; what was said of its flag while it was there holds no longer."""
+        target = Target(path, inputs)
+        retired = not self.made(path) and self._current(target)
+        return Target(path, f"{inputs}, set aside") if retired else target
 
 
 def written_ns(path: Path) -> int:

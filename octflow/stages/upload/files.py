@@ -1,19 +1,23 @@
 """Stage upload, file to file: what flags list, to the archive."""
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from octflow.core.errors import DataError, SettingsError
-from octflow.core.record import Outcome, Product
+from octflow.core.record import Outcome
 from octflow.io.records import checked, read_record
 from octflow.io.remote.archive import Archive, Item, upload
-from octflow.io.remote.folder import FolderArchive
-from octflow.io.remote.pace import Pace
-from octflow.stages.upload.settings import UploadLimits, UploadSettings
+from octflow.stages.upload.archives import open_archive
+from octflow.stages.upload.names import archive_paths
+from octflow.stages.upload.settings import UploadAccess, UploadLimits, UploadSettings
 
 
 def upload_batch(
-    *, archived: Path, project: str, settings: UploadSettings, limits: UploadLimits
+    *,
+    archived: Path,
+    subject: str,
+    settings: UploadSettings,
+    limits: UploadLimits,
+    access: UploadAccess,
 ) -> Outcome:
     """Send the archived raw tiles of a batch.
 
@@ -21,18 +25,25 @@ def upload_batch(
     ----------
     archived : Path
         Flag of the archived batch.
-    project : str
-        Name of the project, under which the archive keeps its products.
+    subject : str
+        BIDS subject label.
     settings : UploadSettings
         The archive.
     limits : UploadLimits
-        How fast.
+        How fast, and how often where it fails.
+    access : UploadAccess
+        Where the key is.
     """
-    return _upload([archived], project, settings, limits)
+    return _upload([archived], subject, settings, open_archive(settings, limits, access))
 
 
 def upload_mosaic(
-    *, stitched: Path, project: str, settings: UploadSettings, limits: UploadLimits
+    *,
+    stitched: Path,
+    subject: str,
+    settings: UploadSettings,
+    limits: UploadLimits,
+    access: UploadAccess,
 ) -> Outcome:
     """Send the maps of a mosaic.
 
@@ -40,14 +51,19 @@ def upload_mosaic(
     ----------
     stitched : Path
         Flag of the stitched mosaic.
-    project, settings, limits
+    subject, settings, limits, access
         See `upload_batch`.
     """
-    return _upload([stitched], project, settings, limits)
+    return _upload([stitched], subject, settings, open_archive(settings, limits, access))
 
 
 def upload_volume(
-    *, joined: Path, project: str, settings: UploadSettings, limits: UploadLimits
+    *,
+    joined: Path,
+    subject: str,
+    settings: UploadSettings,
+    limits: UploadLimits,
+    access: UploadAccess,
 ) -> Outcome:
     """Send the volumes of a mosaic.
 
@@ -55,19 +71,20 @@ def upload_volume(
     ----------
     joined : Path
         Flag of the stitched volumes.
-    project, settings, limits
+    subject, settings, limits, access
         See `upload_batch`.
     """
-    return _upload([joined], project, settings, limits)
+    return _upload([joined], subject, settings, open_archive(settings, limits, access))
 
 
 def upload_slice(
     *,
     registered: Path,
     volumes: list[Path],
-    project: str,
+    subject: str,
     settings: UploadSettings,
     limits: UploadLimits,
+    access: UploadAccess,
 ) -> Outcome:
     """Send a registered slice.
 
@@ -77,18 +94,25 @@ def upload_slice(
         Flag of the registered slice.
     volumes : list of Path
         Flag of its registered volumes; empty where they are not made.
-    project, settings, limits
+    subject, settings, limits, access
         See `upload_batch`.
     """
-    return _upload([registered, *volumes], project, settings, limits)
+    return _upload(
+        [registered, *volumes], subject, settings, open_archive(settings, limits, access)
+    )
 
 
 def _upload(
-    flags: Sequence[Path], project: str, settings: UploadSettings, limits: UploadLimits
+    flags: Sequence[Path], subject: str, settings: UploadSettings, archive: Archive
 ) -> Outcome:
-    products = [product for flag in flags for product in read_record(flag).outputs]
-    items = [_item(product, project) for product in products]
-    assets, sent = upload(_archive(settings, limits), items)
+    records = [read_record(flag) for flag in flags]
+    products = [product for record in records for product in record.outputs]
+    paths = archive_paths(products, records[0].unit, subject, settings)
+    items = [
+        Item(source=checked(product), path=path, id=product.id, bytes=product.bytes)
+        for product, path in zip(products, paths, strict=True)
+    ]
+    assets, sent = upload(archive, items)
     return Outcome(
         inputs=products,
         assets=assets,
@@ -99,20 +123,3 @@ def _upload(
             "bytes_sent": sent.bytes,
         },
     )
-
-
-def _item(product: Product, project: str) -> Item:
-    place = PurePosixPath(product.path)
-    if place.is_absolute() or ".." in place.parts:
-        raise DataError(product.path, found="a path out of the project", expected="one inside")
-    path = str(PurePosixPath(project) / place)
-    return Item(source=checked(product), path=path, id=product.id, bytes=product.bytes)
-
-
-def _archive(settings: UploadSettings, limits: UploadLimits) -> Archive:
-    target, rate = settings.target, limits.megabytes_per_s
-    if target is None:
-        raise SettingsError("upload.target: found nothing, expected an archive")
-    mount = None if target.mount is None else Path(target.mount)
-    pace = Pace(None if rate is None else rate * 1e6)
-    return FolderArchive(Path(target.folder), mount=mount, pace=pace)

@@ -1,9 +1,10 @@
 """Section `upload` of the configuration."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from octflow.core.bids import RAW_NAME, check_template
 from octflow.core.settings import Settings
 
 Level = Literal["batch", "mosaic", "volume", "slice"]
@@ -23,19 +24,68 @@ class FolderTarget(Settings):
     none."""
 
 
+class DandiTarget(Settings):
+    """A dandiset of an archive that is run with the software of DANDI; needs `octflow[dandi]`."""
+
+    kind: Literal["dandi"]
+    """dandi."""
+    instance: str = Field(
+        "dandi", pattern=r"^(dandi|dandi-sandbox|linc|linc-staging|https?://\S+[^/\s])$"
+    )
+    """dandi, dandi-sandbox, linc, linc-staging, or the address of the API of another one, such as
+    https://api.archive.lab/api."""
+    dandiset: str = Field(pattern=r"^\d{6}$")
+    """Its six digits, in quotes; it has to be there."""
+
+
+Target = Annotated[FolderTarget | DandiTarget, Field(discriminator="kind")]
+
+
+class UploadAccess(Settings):
+    """Where the key of the archive is. It is in no configuration, log, record or command line."""
+
+    key_env: str | None = None
+    """Environment variable with the API key; null: what the client of DANDI takes, such as
+    LINC_API_KEY for linc, LINC_STAGING_API_KEY for linc-staging; DANDI_API_KEY for an address."""
+    key_file: str | None = None
+    """File with the API key, readable by its owner only (mode 600); goes before the variable."""
+
+
 class UploadLimits(Settings):
-    """How much of the network, or of the disk, an upload may take; no product depends on it."""
+    """How an upload goes about it; no product depends on it."""
 
     megabytes_per_s: float | None = Field(None, gt=0)
     """Of one job, and as many jobs run at a time as the upload pool has places; null: no limit."""
+    timeout_s: float = Field(120.0, gt=0)
+    """A server that gives no sign for so long does not answer."""
+    attempts: int = Field(4, ge=1, le=20)
+    """Attempts in one job, where a failure may pass by itself; what a server refuses is not tried
+    again. Within each, the client repeats requests for about a minute."""
+    first_wait_s: float = Field(10.0, ge=0)
+    """Wait after the first attempt, less a random part; it doubles from one to the next."""
+    longest_wait_s: float = Field(600.0, ge=0)
+    """Longest wait between two attempts."""
 
 
 class UploadSettings(Settings):
     """Where products are sent once they are made."""
 
-    target: FolderTarget | None = None
+    target: Target | None = None
     """The archive; null: nothing is uploaded."""
     levels: tuple[Level, ...] = ("batch", "mosaic", "volume", "slice")
     """What is uploaded. Batches are their archived raw tiles (`archive.enabled`)."""
+    names: Literal["project", "bids"] = "project"
+    """project: as in the project folder, under the name of the project; bids: names of BIDS."""
+    raw_name: str = RAW_NAME
+    """Raw tiles by names of BIDS: a path with {subject}, {slice}, {mosaic}, {tile} and
+    {illumination}, numbers with their digits as in {tile:04d}. Every tile has to get a name of its
+    own, from which its ids can be read back."""
+    access: UploadAccess = UploadAccess()
+    """Where the key of the archive is."""
     limits: UploadLimits = UploadLimits()
     """What an upload may take."""
+
+    @field_validator("raw_name")
+    @classmethod
+    def _check_raw_name(cls, template: str) -> str:
+        return check_template(template)

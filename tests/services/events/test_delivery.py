@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from octflow.core.errors import DataError, SettingsError
-from octflow.services.events.secret import read_secret
+from octflow.io.secret import read_secret
 from octflow.services.events.service import Events, follow
 
 ROOT = Path(__file__).parents[3]

@@ -1,11 +1,17 @@
 import json
 import os
 import re
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from subprocess import PIPE
 
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from octflow.cli.cmd_pages import command
 from octflow.services.jobs import Expected
 from octflow.services.pages import write_pages
 from octflow.services.pages.facts import read_facts
@@ -46,7 +52,7 @@ def jobs_of(session):
 
 
 def stamps(folder):
-    files = (path for path in folder.rglob("*") if path.is_file())
+    files = (path for path in folder.rglob("*.*") if path.is_file())
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
 
 
@@ -102,6 +108,14 @@ def test_only_pages_that_changed_are_rewritten(filled):
     assert changed >= {"index.html", "slice-001.html", "mosaic-002.html"}
     # The time to go of mosaic 1 depends on the pace of all.
     assert not changed & {"slice-002.html", "mosaic-003.html", "mosaic-004.html", "pages.css"}
+
+
+def test_two_that_write_the_same_pages_do_not_disturb_each_other(filled):
+    with ThreadPoolExecutor(4) as pool:
+        written = [pool.submit(write_pages, filled.session()) for _ in range(4)]
+        (folder,) = {one.result().parent for one in written}
+    assert all(path.read_text().endswith("</html>") for path in folder.glob("*.html"))
+    assert list(folder.rglob(".part-*")) == []
 
 
 def test_a_page_that_was_taken_away_is_written_again(filled):
@@ -206,3 +220,23 @@ def test_the_time_of_the_look_is_written_even_where_no_page_changes(filled):
     write_pages(filled.session(), every_s=50)
     assert (folder / "looked.js").read_text() != first
     assert '"stale_s": 150' in first
+
+
+def test_the_command_writes_the_pages_and_says_where(filled):
+    config = filled.folder / "c.yaml"
+    config.write_text(json.dumps(filled.values()))
+    done = CliRunner().invoke(command, [str(config)])
+    assert done.output == f"{filled.project / 'pages' / 'index.html'}\n"
+    assert filled.project.joinpath("pages/mosaic-004.html").exists()
+
+
+def test_the_command_goes_on_where_a_look_fails(filled):
+    config = filled.folder / "c.yaml"
+    config.write_text("project: {folder: 3}")
+    octflow = [sys.executable, "-m", "octflow.cli", "pages", str(config), "--every", "1"]
+    with subprocess.Popen(octflow, stderr=PIPE, stdout=PIPE, text=True) as run:
+        assert "project.folder: found 3" in run.stderr.readline()
+        config.write_text(json.dumps(filled.values()))
+        said = run.stdout.readline()
+        run.terminate()
+    assert said == f"{filled.project / 'pages' / 'index.html'}\n"

@@ -4,9 +4,12 @@ import os
 import pytest
 
 from octflow.core.layout import flag
+from octflow.services.watch.attempts import Attempts
 from octflow.services.watch.looks import Looks
+from octflow.services.watch.origins import Origins
 from octflow.services.watch.targets import Inventories, Scan
 from octflow.workflow.config import read_config
+from octflow.workflow.lanes import WatchSettings
 from octflow.workflow.session import Session
 
 ROWS = [{"name": "normal", "grid_size_x": 1}, {"name": "tilted", "grid_size_x": 1, "tilt_deg": -15}]
@@ -28,6 +31,7 @@ class Project:
         }
         self.session = lambda: Session(read_config(values), base)
         self.looks = Looks(30, now_s=lambda: self.now_s)
+        self.origins = Origins(base / "project")
         self.current = set()
 
     def acquire(self, mosaic, content="tile"):
@@ -35,12 +39,20 @@ class Project:
         path.write_text(content)
         os.utime(path, (4e9, 4e9))  # The microscope's clock is decades ahead.
 
-    def make(self, rule, **unit):
+    def make(self, rule, *, of=(), **unit):
+        """Write a flag, made of the records `of`: paths of flags, and their ids."""
         path = self.base / "project" / flag(rule, **unit)
         path.parent.mkdir(parents=True, exist_ok=True)
         inventory = self.session().ready.inventory(**unit) if "batch" in unit else []
-        path.write_text(json.dumps({"parameters": {"inventory": inventory}}))
         self.written += 1
+        body = {
+            "record_id": f"sha256:{self.written}",
+            "inputs": [
+                {"path": path, "id": id_, "role": "record"} for path, id_ in dict(of).items()
+            ],
+            "parameters": {"inventory": inventory},
+        }
+        path.write_text(json.dumps(body))
         os.utime(path, (self.written, self.written))
 
     def process(self, mosaic):
@@ -51,9 +63,17 @@ class Project:
         for rule in ("stitch_enface", "join_volumes"):
             self.make(rule, mosaic=mosaic)
 
-    def scan(self):
+    def ids(self, rule, **unit):
+        """Return the id of a flag by its path, as a job finds it that begins now."""
+        path = flag(rule, **unit)
+        return {str(path): json.loads((self.base / "project" / path).read_text())["record_id"]}
+
+    def look(self):
         current = lambda target: target.path in self.current  # noqa: E731
-        found = Scan(self.session(), self.looks, Inventories(), current).targets
+        return Scan(self.session(), self.looks, Inventories(), self.origins, current)
+
+    def scan(self):
+        found = self.look().targets
         lanes = {lane: [target.path.split("/")[-1] for target in found[lane]] for lane in found}
         return lanes if self.uploads else {k: v for k, v in lanes.items() if k != "upload" or v}
 
@@ -116,6 +136,26 @@ def test_a_mosaic_older_than_a_batch_is_asked_for_unless_snakemake_knows_better(
     assert project.scan()["stitch"] == []
 
 
+def test_a_flag_that_was_set_aside_is_asked_for_whatever_snakemake_knew_of_it(project):
+    project.acquire(1)
+    project.stitch(1)
+    project.process(1)
+    attempts = Attempts(WatchSettings(), now_s=lambda: 0.0)
+
+    def due():
+        scan = Scan(
+            project.session(), project.looks, Inventories(), project.origins, attempts.current
+        )
+        return attempts.due(scan.targets["stitch"])
+
+    for target in due():
+        attempts.succeeded(target, changed=False)
+    assert due() == []
+    stitched = flag("stitch_enface", mosaic=1)
+    (project.base / "project" / stitched).unlink()
+    assert [target.path for target in due()] == [str(stitched)]
+
+
 def test_what_is_made_is_uploaded_and_nothing_waits_for_that(project):
     project.upload("mosaic", "volume", "slice")
     for mosaic in (1, 2):
@@ -154,3 +194,48 @@ def test_a_slice_is_uploaded_with_its_volumes_where_they_are_registered(project)
     assert project.scan()["upload"] == []
     project.make("register_volumes", slice=1)
     assert project.scan()["upload"] == ["slice-001.uploaded"]
+
+
+def test_what_was_replaced_while_a_job_read_it_is_read_again(project):
+    for mosaic in (1, 2):
+        project.acquire(mosaic)
+        project.process(mosaic)
+        project.stitch(mosaic)
+    read = project.ids("stitch_enface", mosaic=1) | project.ids("stitch_enface", mosaic=2)
+    project.stitch(2)
+    project.make("register_slice", slice=1, of=read)
+    scan = project.look()
+    assert [target.path for target in scan.targets["register"]] == ["state/slice-001.registered"]
+    assert scan.anew(scan.targets["register"]) == ["state/slice-001.registered"]
+    read |= project.ids("stitch_enface", mosaic=2)
+    project.make("register_slice", slice=1, of=read)
+    assert project.scan()["register"] == []
+
+
+def test_a_flag_between_lanes_that_was_made_from_others_is_made_anew(project):
+    project.acquire(1)
+    project.process(1)
+    read = project.ids("process_batch", mosaic=1, batch=1)
+    project.process(1)
+    project.make("find_tilemap", illumination="normal", of=read)
+    found = project.ids("find_tilemap", illumination="normal")
+    now = project.ids("process_batch", mosaic=1, batch=1)
+    project.make("join_volumes", mosaic=1)
+    project.make("stitch_enface", mosaic=1, of=now | found)
+    scan = project.look()
+    assert [target.path for target in scan.targets["stitch"]] == [
+        str(flag("stitch_enface", mosaic=1))
+    ]
+    assert scan.anew(scan.targets["stitch"]) == ["state/tilemap-normal.found"]
+
+
+def test_a_batch_whose_making_was_broken_off_after_its_first_job_is_made_again(project):
+    project.acquire(1)
+    project.process(1)
+    project.stitch(1)
+    project.acquire(1, "another tile")
+    project.now_s = 30.0
+    assert project.scan()["tile"] == []
+    project.now_s = 60.0
+    project.make("start_batch", mosaic=1, batch=1)
+    assert project.scan()["tile"] == ["batch-001.processed"]

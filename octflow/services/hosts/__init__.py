@@ -1,0 +1,1 @@
+"""Jobs on other hosts by SSH, over a shared file system: what profiles/zircon-ssh calls."""
