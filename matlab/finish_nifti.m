@@ -4,7 +4,8 @@ function finish_nifti(file, part, path, written, expected)
 closed = fclose(file);
 if written ~= expected || closed ~= 0
     delete(part);
-    refuse(path, sprintf('%d values written', written), sprintf('%d', expected));
+    % Mostly for want of room: no fault of the tile.
+    error('octflow:file', '%s: found %d values written, expected %d', path, written, expected);
 end
 replace_file(part, path);
 end

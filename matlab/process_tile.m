@@ -10,7 +10,7 @@ function process_tile(job_path)
 %   instrument  object: wavelength_um, voxel_x_um, voxel_y_um, voxel_z_um, cameras (two objects
 %               with slope_nm, offset_nm), dispersion_file (a path or null)
 %   window      'none' or 'hann', over the spectrum
-%   settings    object: phase_offset_deg, flip_phase, surface, enface_offset_px, enface_depth_px
+%   settings    object: phase_offset_deg, flip_phase, and those of tile_maps
 %   folder      where products go; it must exist
 %   name        first part of their names, such as mosaic_001_image_0001
 %   and writes name_<product>.nii: complex where the input holds spectra, the volumes dBI, R3D,
@@ -31,6 +31,7 @@ else
     write_nifti(path_of('O3D'), permute(axis_deg, [2, 3, 1]), voxel_mm);
 end
 maps = tile_maps(intensity_db, retardance_deg, axis_deg, job.settings, instrument);
+maps = rmfield(maps, 'step');
 map_mm = voxel_mm .* [1, 1, job.settings.enface_depth_px];
 for product = fieldnames(maps).'
     write_nifti(path_of(product{1}), maps.(product{1}), map_mm);
@@ -50,27 +51,13 @@ if strcmp(job.kind, 'complex')
     j1(~isfinite(j1)) = 0;
     j2(~isfinite(j2)) = 0;
 else
-    [j1, j2] = reconstruct(job);
+    tables = spectral_tables(job.instrument.cameras(:), ...
+        read_dispersion(job.instrument.dispersion_file), job.window);
+    lanes = {0, 1};
+    if isfield(job, 'lane')
+        lanes = {job.lane, job.n_lanes};
+    end
+    [j1, j2] = reconstruct_tile(job.input, job.kind, job.n_x, job.n_y, tables, lanes{:});
     write_complex(path_of('complex'), j1, j2, voxel_mm);
-end
-end
-
-function [j1, j2] = reconstruct(job)
-phase_rad = read_dispersion(job.instrument.dispersion_file);
-tables = spectral_tables(job.instrument.cameras(:), phase_rad, job.window);
-j1 = complex(zeros(1000, job.n_x, job.n_y, 'single'));
-j2 = j1;
-lane = 0;
-n_lanes = 1;
-if isfield(job, 'lane')
-    lane = job.lane;
-    n_lanes = job.n_lanes;
-end
-for first = 1:16:job.n_y
-    count = min(16, job.n_y - first + 1);
-    spectra = read_spectra(job.input, job.kind, n_lanes * job.n_x, job.n_y, first, count);
-    spectra = spectra(:, lane + 1:n_lanes:end, :, :);
-    here = first:first + count - 1;
-    [j1(:, :, here), j2(:, :, here)] = spectral_to_complex(spectra, tables);
 end
 end

@@ -71,6 +71,17 @@ class TileFailure(_Part):
     """How often it was tried in this job."""
 
 
+class Backend(_Part):
+    """What computed, where that is not Python."""
+
+    name: str
+    """octave, matlab, matlab-engine."""
+    version: str
+    """Program with its version."""
+    id: str | None
+    """Digest of the functions that it ran."""
+
+
 class Tiles(_Part):
     """What became of the tiles of a batch or a mosaic."""
 
@@ -109,7 +120,11 @@ class Code(_Part):
     stage_version: int
     """VERSION of the stage: raised when its products change."""
     backend: str
-    """What computed: python, octave, matlab."""
+    """What computed: python, octave, matlab, matlab-engine."""
+    backend_version: str | None = None
+    """Program that computed, with its version; null for Python itself."""
+    backend_id: str | None = None
+    """Digest of the functions that it ran; null for Python itself."""
     environment: str
     """Digest of the names and versions of all installed packages."""
 
@@ -221,3 +236,5 @@ class Outcome(_Part):
     """Judgements."""
     warnings: list[str] = []
     """What a person should look at."""
+    backend: Backend | None = None
+    """What computed, where that is not Python."""

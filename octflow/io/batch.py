@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from octflow.core.errors import DataError, TileError, TooManyFailuresError, kind_of
-from octflow.core.record import Gate, Product, TileFailure
+from octflow.core.record import Backend, Gate, Product, TileFailure
 from octflow.core.settings import Retries
 from octflow.io.atomic import replacing
 from octflow.io.records import checked
@@ -40,6 +40,8 @@ class TileRecord(BaseModel):
     gates: list[Gate] = []
     attempts: int = 1
     """How often it was tried in the job that made it."""
+    backend: Backend | None = None
+    """What computed it, where that is not Python."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,15 @@ class BatchResult:
     def outputs(self) -> list[Product]:
         """Everything that was written."""
         return [p for record in self.done for p in record.outputs]
+
+    @property
+    def backend(self) -> Backend | None:
+        """What computed; all versions, where tiles were made at different times."""
+        told = [record.backend for record in self.done if record.backend]
+        if not told:
+            return None
+        versions = ", ".join(sorted({backend.version for backend in told}))
+        return told[-1].model_copy(update={"version": versions})
 
 
 def work_through(

@@ -91,7 +91,7 @@ class Attempt:
             "assets": outcome.assets,
             "parameters": self.parameters,
             "parameter_hash": content_id(self.parameters),
-            "code": _code(self.stage_version),
+            "code": self._ran(outcome),
             "executor": _executor(self.pool, self.threads),
             "started_at": self.started.isoformat(timespec="milliseconds"),
             "ended_at": ended.isoformat(timespec="milliseconds"),
@@ -105,6 +105,16 @@ class Attempt:
         record = Record.model_validate({"record_id": _NO_ID, **body})
         plain = record.model_dump(mode="json", exclude={"record_id"})
         return record.model_copy(update={"record_id": content_id(plain)})
+
+    def _ran(self, outcome: Outcome) -> Code:
+        """Name what computed; of a failure only what was asked for is known."""
+        code = _code(self.stage_version)
+        if (ran := outcome.backend) is None:
+            asked = self.parameters.get("settings")
+            name = asked.get("backend", "python") if isinstance(asked, dict) else "python"
+            return code.model_copy(update={"backend": name})
+        told = {"backend": ran.name, "backend_version": ran.version, "backend_id": ran.id}
+        return code.model_copy(update=told)
 
     def _count(self) -> int:
         return len(list(self.folder.glob("attempt-*.json")))

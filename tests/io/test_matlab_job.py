@@ -1,0 +1,213 @@
+"""Batches under GNU Octave, and under stand-ins for MATLAB, that end well and that do not."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from octflow.core.backend import MatlabSettings
+from octflow.core.errors import SettingsError, TileError
+from octflow.io.matlab_job import MatlabTile, read_made, run_batch, work_folder
+
+import matlab_programs as programs
+from octave import needs_octave
+
+pytestmark = needs_octave
+
+WRITE = "write_nifti(tile.outputs.map, single([1, 2; 3, 4; 5, 6]), [1, 1, 1]);"
+TILES = (1, 2, 3)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Let a backend run a step of the lab's over three tiles, in a folder that stays."""
+    work = tmp_path / "it's work"
+    work.mkdir()
+
+    def run(body=WRITE, *, backend="octave", threads=1, **said):
+        lab = programs.functions(tmp_path / "lab", run_test=body)
+        tiles = [MatlabTile(t, tmp_path / f"in-{t}", {"map": work / f"map-{t}.nii"}) for t in TILES]
+        return run_batch(
+            "test",
+            tiles,
+            {"n": 3},
+            backend=backend,
+            settings=programs.settings(functions=lab, **said),
+            digest="sha256:0",
+            work=work,
+            threads=threads,
+        )
+
+    return run
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """Put the stand-in of the Engine where Python finds it, for one test."""
+    monkeypatch.syspath_prepend(str(programs.ENGINE))
+    yield
+    for name in ("matlab.engine", "matlab"):
+        sys.modules.pop(name, None)
+
+
+def on_second(body):
+    return f"if tile.tile == 2, {body}, end\n{WRITE}"
+
+
+def kinds(batch):
+    return {t: v.kind if not v.ok else "ok" for t, v in sorted(batch.verdicts.items())}
+
+
+def found_of(batch, tile):
+    return read_made(batch.of(tile).outputs["map"], (2, 3)).tolist()
+
+
+def assert_well(batch, name):
+    assert kinds(batch) == dict.fromkeys(TILES, "ok")
+    assert [found_of(batch, t) for t in TILES] == [[[1, 3, 5], [2, 4, 6]]] * 3
+    assert (batch.program.name, batch.program.id) == (name, "sha256:0")
+    assert batch.program.version.startswith("GNU Octave ")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_octave_works_on_every_tile(run, threads):
+    assert_well(run(threads=threads), "octave")
+
+
+def test_matlab_is_started_once_for_a_batch(run, tmp_path):
+    counting = f'echo started >> "{tmp_path / "starts"}"\n{programs.MATLAB}'
+    matlab = programs.program(tmp_path, "matlab", counting)
+    assert_well(run(backend="matlab", executable=matlab, threads=3), "matlab")
+    assert (tmp_path / "starts").read_text() == "started\n"
+
+
+def test_the_options_of_matlab_come_before_batch(run, tmp_path):
+    matlab = programs.program(tmp_path, "matlab", '[ "$1" = -nojvm ] && shift\n' + programs.MATLAB)
+    assert_well(run(backend="matlab", executable=matlab, options=["-nojvm"]), "matlab")
+
+
+def test_the_engine_works_on_every_tile(run, engine):
+    assert_well(run(backend="matlab-engine"), "matlab-engine")
+
+
+def test_an_engine_that_hangs_is_stopped(run, engine):
+    batch = run(on_second("pause(60)"), backend="matlab-engine", timeout_s=4)
+    assert kinds(batch) == {1: "ok", 2: "transient", 3: "transient"}
+
+
+def test_an_engine_without_licence_may_have_one_later(run, engine):
+    batch = run(backend="matlab-engine", options=["-nolicense"])
+    assert kinds(batch) == dict.fromkeys(TILES, "transient")
+    assert "License Manager Error" in batch.verdicts[1].message
+
+
+@pytest.mark.skipif("matlab" in sys.modules, reason="there is an Engine")
+def test_without_the_engine_it_is_said_how_it_is_installed(run):
+    with pytest.raises(SettingsError, match=r"matlabengine==25\.2\.\*' for R2025b"):
+        run(backend="matlab-engine")
+
+
+def test_a_program_that_there_is_not_is_named_with_its_key():
+    with pytest.raises(SettingsError, match=r"matlab\.octave no-octave: found No such file"):
+        run_without_program()
+
+
+def run_without_program():
+    with work_folder(programs.FUNCTIONS.parent / "build", "none") as work:
+        tile = MatlabTile(1, work / "in", {})
+        run_batch(
+            "test",
+            [tile],
+            {},
+            backend="octave",
+            settings=MatlabSettings(octave="no-octave"),
+            digest=None,
+            work=work,
+            threads=1,
+        )
+
+
+FAULTS = {
+    "bad data": ("refuse(tile.input, 'noise', 'tissue')", "data", "found noise, expected tissue"),
+    "a defect": ("no_such_function(1)", "code", "no_such_function"),
+    "a full disk": ("error('octflow:file', 'no room')", "transient", "no room"),
+    "no memory": ("zeros(1e5, 1e5, 1e5)", "resource", "out of memory"),
+    "no licence": ("error('MATLAB:license:checkoutFailed', 'gone')", "transient", "gone"),
+    "a kill": ("kill(getpid(), 9)", "resource", "killed by SIGKILL"),
+    "a crash": ("kill(getpid(), 6)", "resource", "killed by SIGABRT"),
+    "an end": ("exit(3)", "code", "exit status 3"),
+    "a quiet end": ("exit(0)", "code", "exit status 0"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_one_tile_is_no_other_tiles(run, fault, tmp_path):
+    body, kind, said = FAULTS[fault]
+    batch = run(on_second(body))
+    assert kinds(batch) == {1: "ok", 2: kind, 3: "ok"}
+    with pytest.raises(TileError, match=said):
+        batch.of(2)
+    assert list(tmp_path.rglob("octave-workspace")) == []
+
+
+def test_a_program_that_is_told_to_end_is_not_started_again(run, tmp_path):
+    batch = run(on_second("kill(getpid(), 15); pause(10)"))
+    assert kinds(batch) == {1: "ok", 2: "transient", 3: "transient"}
+    assert list(tmp_path.rglob("octave-workspace")) == []
+
+
+def test_a_program_that_hangs_is_killed_with_all_it_started(run, tmp_path):
+    hanging = "system('sleep 61.7 & sleep 61.7')"
+    batch = run(on_second(hanging), timeout_s=4)
+    assert kinds(batch) == {1: "ok", 2: "transient", 3: "transient"}
+    assert "nothing done for 4 s" in batch.verdicts[2].message
+    assert not alive("sleep\x0061.7\x00")
+
+
+def alive(command):
+    time.sleep(0.2)
+    lines = (p / "cmdline" for p in Path("/proc").iterdir() if p.name.isdigit())
+    return [line for line in lines if line.exists() and line.read_text() == command]
+
+
+def test_memory_that_is_limited_is_a_matter_of_resources(run, tmp_path):
+    limited = programs.program(tmp_path, "octave", 'ulimit -v 1000000\nexec octave-cli "$@"\n')
+    batch = run(on_second("x = ones(3e4, 3e4)"), octave=limited)
+    assert kinds(batch) == {1: "ok", 2: "resource", 3: "ok"}
+
+
+def test_a_licence_that_is_not_to_be_had_may_be_later(run, tmp_path):
+    said = 'echo "License checkout failed." >&2\necho "License Manager Error -4" >&2\nexit 1\n'
+    matlab = programs.program(tmp_path, "matlab", said)
+    batch = run(backend="matlab", executable=matlab)
+    assert kinds(batch) == dict.fromkeys(TILES, "transient")
+
+
+def test_half_a_file_is_found_whatever_the_report_says(run):
+    half = "f = fopen(tile.outputs.map, 'w'); fwrite(f, zeros(100, 1)); fclose(f); return"
+    batch = run(on_second(half))
+    assert kinds(batch) == dict.fromkeys(TILES, "ok")
+    with pytest.raises(TileError, match="found 100 bytes, expected 376"):
+        found_of(batch, 2)
+
+
+def test_another_shape_or_type_is_found(run):
+    batch = run("write_nifti(tile.outputs.map, single([1, 2, 3; 4, 5, 6]), [1, 1, 1]);")
+    with pytest.raises(TileError, match=r"found float32 \(3, 2\), expected float32 \(2, 3\)"):
+        found_of(batch, 1)
+
+
+def test_what_the_program_says_is_in_the_log(run, caplog):
+    with caplog.at_level(logging.INFO):
+        run("disp('half way'); " + WRITE)
+    assert caplog.text.count("octave-cli: half way") == 3
+
+
+def test_the_work_of_a_killed_job_is_removed(tmp_path):
+    (tmp_path / ".backend-batch-001-old").mkdir()
+    (tmp_path / ".backend-batch-002-other").mkdir()
+    with work_folder(tmp_path, "batch-001"):
+        assert len(list(tmp_path.glob(".backend-batch-001-*"))) == 1
+    assert [p.name for p in tmp_path.iterdir()] == [".backend-batch-002-other"]
