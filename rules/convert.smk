@@ -27,8 +27,9 @@ rule convert_batch:
         folder="mosaic-{mosaic}/complex",
         illumination=session.illumination,
         instrument=session.instrument,
-        settings=session.settings("convert"),
+        settings=session.convert_settings,
         archive=session.archive_along("convert_batch"),
+        matlab=session.matlab_for("convert"),
         unit=session.unit,
         version=session.version("convert"),
     message:

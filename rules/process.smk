@@ -35,6 +35,7 @@ rule process_batch:
         instrument=session.instrument,
         settings=session.process_settings,
         archive=session.archive_along("process_batch"),
+        matlab=session.matlab_for("process"),
         unit=session.unit,
         version=session.version("process"),
     message:

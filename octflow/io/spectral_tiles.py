@@ -86,10 +86,28 @@ class SpectralTile:
             Another size than expected; all samples alike; not the bytes that were recorded. The
             last two are known at the end: nobody may keep what was made of the blocks before.
         """
-        check_raw_size(self.path, self.kind, self.lanes.n * self.n_x, self.n_y)
-        digest, saturated, alike = hashlib.sha256(), 0, _Alike()
         jones = _profiles(self.n_z, min(BLOCK_LINES, self.n_y), self.n_x)
         recipe = self.reconstruction
+        for where, spectra in self._spectra():
+            if len(spectra) != jones.shape[2]:
+                jones = _profiles(self.n_z, len(spectra), self.n_x)
+            yield where, complex_tile(spectra, recipe.tables, recipe.phasor, jones=jones)
+
+    def examine(self) -> None:
+        """Read the tile as `lines` does, and reconstruct nothing: another program does that.
+
+        Raises
+        ------
+        DataError
+            As of `lines`.
+        """
+        for _ in self._spectra():
+            pass
+
+    def _spectra(self) -> Iterator[tuple[slice, NDArray[np.uint16]]]:
+        """Read block by block; digest, copy and look at everything that passes."""
+        check_raw_size(self.path, self.kind, self.lanes.n * self.n_x, self.n_y)
+        digest, saturated, alike = hashlib.sha256(), 0, _Alike()
         for where, content, spectra in read_spectra(
             self.path,
             self.kind,
@@ -103,9 +121,7 @@ class SpectralTile:
                 self.copy.take(content)
             saturated += saturated_count(spectra, self.full_scale_counts)
             alike.look(spectra)
-            if len(spectra) != jones.shape[2]:
-                jones = _profiles(self.n_z, len(spectra), self.n_x)
-            yield where, complex_tile(spectra, recipe.tables, recipe.phasor, jones=jones)
+            yield where, spectra
         self._note(f"sha256:{digest.hexdigest()}", saturated)
         alike.refuse(self.path)
 

@@ -57,7 +57,8 @@ def _code(record: Record) -> str:
     commit = "no commit" if code.commit is None else f"commit {code.commit[:12]}"
     changed = " with changes" if code.dirty else ""
     stage = f"stage {record.stage} version {code.stage_version}"
-    return f"{code.package} {code.version}, {commit}{changed}, {stage}, {code.backend}"
+    backend = code.backend_version or code.backend
+    return f"{code.package} {code.version}, {commit}{changed}, {stage}, {backend}"
 
 
 def _inputs(origin: Origin, *, told: set[str], depth: int | None) -> Iterator[str]:

@@ -8,6 +8,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 import octflow
+from octflow.core.backend import MatlabSettings
 from octflow.core.errors import SettingsError
 from octflow.core.experiment import Experiment
 from octflow.core.instrument import Instrument
@@ -23,6 +24,7 @@ from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stitch.settings import StitchSettings
 from octflow.stages.upload.settings import UploadSettings
 from octflow.stages.volume.settings import VolumeSettings
+from octflow.workflow.backends import check_backends
 from octflow.workflow.instrument import calibrated, with_preset
 from octflow.workflow.lanes import WatchSettings
 from octflow.workflow.listeners import EventSettings
@@ -72,6 +74,7 @@ class Config(Settings):
     ingest: IngestSettings = IngestSettings()
     convert: ConvertSettings = ConvertSettings()
     process: ProcessSettings = ProcessSettings()
+    matlab: MatlabSettings = MatlabSettings()
     archive: ArchiveSettings = ArchiveSettings()
     stitch: StitchSettings = StitchSettings()
     volume: VolumeSettings = VolumeSettings()
@@ -117,6 +120,7 @@ def read_config(values: dict[str, Any], base: Path = PIPELINE) -> Config:
     if config.acquisition.format == "processed_with_spectral":
         _check_delivered(config)
     _check_coordinates(config)
+    check_backends(config.acquisition.format, config.convert, config.process, config.matlab, base)
     return _laned(config) if config.acquisition.interleaved else config
 
 

@@ -8,6 +8,7 @@ from octflow.core.settings import Settings
 from octflow.io.digest import fast_id
 from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stitch.settings import StitchSettings
+from octflow.workflow.backends import functions_id
 from octflow.workflow.config import Config
 
 _REFINEMENT: dict[str, Any] = {
@@ -31,9 +32,19 @@ _FIJI = {"fiji": True, "fiji_timeout_s": True}
 """And, where Fiji is to find them, those too."""
 
 
-def process_settings(config: Config, project: Path) -> dict[str, Any]:
-    """Return the section process; with the digest of the surface, where that is a map."""
-    plain = config.process.plain()
+def convert_settings(config: Config, pipeline: Path) -> dict[str, Any]:
+    """Return the section convert; with the digest of the functions of another backend."""
+    digest = functions_id(config.convert.backend, config.matlab, pipeline)
+    return config.convert.plain() | {"backend_id": digest}
+
+
+def process_settings(config: Config, project: Path, pipeline: Path) -> dict[str, Any]:
+    """Return the section process; with the digests of what it names.
+
+    That is the surface, where that is a map, and the functions of another backend.
+    """
+    digest = functions_id(config.process.backend, config.matlab, pipeline)
+    plain = config.process.plain() | {"backend_id": digest}
     path = project / str(plain["surface"])
     if path.suffix in {".nii", ".gz"} and path.exists():
         plain["surface_id"] = fast_id(path)

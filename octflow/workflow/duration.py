@@ -15,6 +15,8 @@ _SHORTEST_MIN = 10
 
 _LINE_US = 80
 """An A-line from spectra to products, or copied to the archive."""
+_LINE_ELSEWHERE_US = 700
+"""An A-line from spectra to products in Octave."""
 _MAP_US = 0.1
 """A pixel of a stitched map, for every modality."""
 _VOXEL_US = 0.012
@@ -27,8 +29,10 @@ _FIBRE_US = 0.21
 """The fibres of a voxel."""
 
 
-def tiles_min(row: Illumination, n_tiles: int, attempt: int = 1) -> int:
+def tiles_min(row: Illumination, n_tiles: int, attempt: int = 1, *, elsewhere: bool = False) -> int:
     """Return the limit of a job that reads and writes tiles, minutes.
+
+    Another backend than Python is given longer.
 
     Examples
     --------
@@ -37,7 +41,7 @@ def tiles_min(row: Illumination, n_tiles: int, attempt: int = 1) -> int:
     ([10, 33, 66], 66)
     """
     lines = n_tiles * row.n_lanes * row.tile_size_x_px * row.tile_size_y_px
-    return _limit_min(lines * _LINE_US, attempt)
+    return _limit_min(lines * (_LINE_ELSEWHERE_US if elsewhere else _LINE_US), attempt)
 
 
 def maps_min(row: Illumination, places: Places, n_maps: int, attempt: int = 1) -> int:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
+from octflow.core.backend import BackendName
 from octflow.core.experiment import Illumination
 from octflow.stages.register.settings import InDepth
 from octflow.stages.stack.settings import StackSettings
@@ -17,6 +18,12 @@ _BLOCK_KB = 400
 """Spectra and complex samples of a block of B-lines, for every A-line across."""
 _VOLUMES_KB = 13
 """Three volumes of 1000 float32, and what the maps need, for every A-line of a tile."""
+_OCTAVE_CONVERT_KB = 22
+"""Complex profiles of a tile and a copy of some, in Octave, for every A-line; as measured."""
+_OCTAVE_PROCESS_KB = 48
+"""Complex profiles and volumes of a tile, in Octave, for every A-line; as measured."""
+_MATLAB_MB = 2000
+"""MATLAB itself; not measured."""
 _MOSAIC_BYTES = 26
 """A map and its halves, what finds the tissue, pictures: for every pixel of a mosaic."""
 _COMPARED_BYTES = 200
@@ -41,15 +48,28 @@ _COLUMN_BYTES = 250
 """What is known of a voxel of them, of all views, while fibres are found."""
 
 
-def convert_mb(row: Illumination, threads: int) -> int:
-    """Return the memory of a job that reads tiles and writes complex ones, block by block."""
-    return _PROGRAM_MB + threads * round(row.n_lanes * row.tile_size_x_px * _BLOCK_KB / 1000)
+def convert_mb(row: Illumination, threads: int, backend: BackendName = "python") -> int:
+    """Return the memory of a job that reads tiles and writes complex ones, block by block.
+
+    Another backend than Python holds whole tiles, besides.
+    """
+    here = _PROGRAM_MB + threads * round(row.n_lanes * row.tile_size_x_px * _BLOCK_KB / 1000)
+    return here + _elsewhere_mb(row, threads, backend, _OCTAVE_CONVERT_KB)
 
 
-def process_mb(row: Illumination, threads: int) -> int:
+def process_mb(row: Illumination, threads: int, backend: BackendName = "python") -> int:
     """Return the memory of a job that holds the volumes of one tile per thread."""
     volumes_mb = row.tile_size_x_px * row.tile_size_y_px * _VOLUMES_KB / 1000
-    return convert_mb(row, threads) + threads * round(volumes_mb)
+    here = convert_mb(row, threads) + threads * round(volumes_mb)
+    return here + _elsewhere_mb(row, threads, backend, _OCTAVE_PROCESS_KB)
+
+
+def _elsewhere_mb(row: Illumination, threads: int, backend: BackendName, kb: int) -> int:
+    """Return what the programs of a backend hold: Octave a tile per thread, MATLAB one."""
+    if backend == "python":
+        return 0
+    tile_mb = round(row.tile_size_x_px * row.tile_size_y_px * kb / 1000)
+    return threads * tile_mb if backend == "octave" else _MATLAB_MB + tile_mb
 
 
 def stitch_mb(row: Illumination, places: Places) -> int:

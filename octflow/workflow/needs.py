@@ -17,11 +17,11 @@ class Needs(Wanted):
 
     def convert_mb(self, wildcards: Wildcards, threads: int) -> int:
         """Return the memory of a job that reads tiles."""
-        return memory.convert_mb(self._row(wildcards), threads)
+        return memory.convert_mb(self._row(wildcards), threads, self.config.convert.backend)
 
     def process_mb(self, wildcards: Wildcards, threads: int) -> int:
         """Return the memory of a job that processes tiles."""
-        return memory.process_mb(self._row(wildcards), threads)
+        return memory.process_mb(self._row(wildcards), threads, self.config.process.backend)
 
     def stitch_mb(self, wildcards: Wildcards) -> int:
         """Return the memory of a job that holds one map of a mosaic."""
@@ -55,7 +55,8 @@ class Needs(Wanted):
         """Return the run time of a job that reads the tiles of a batch, at most."""
         mosaic = int(wildcards.mosaic)
         n_tiles = len(self.config.experiment.tiles_of(mosaic, int(wildcards.batch)))
-        return duration.tiles_min(self._row(wildcards), n_tiles, attempt)
+        elsewhere = {self.config.convert.backend, self.config.process.backend} != {"python"}
+        return duration.tiles_min(self._row(wildcards), n_tiles, attempt, elsewhere=elsewhere)
 
     def stitch_min(self, wildcards: Wildcards, attempt: int) -> int:
         """Return likewise that of a job that stitches the maps of a mosaic."""

@@ -13,6 +13,7 @@ from octflow.core.record import Unit
 from octflow.stages.register.settings import ABOUT_VOLUMES
 from octflow.workflow import decisive
 from octflow.workflow.alive import join_runs
+from octflow.workflow.backends import located
 from octflow.workflow.config import Config, read_config
 from octflow.workflow.lanes import LANES
 from octflow.workflow.needs import Needs
@@ -57,9 +58,23 @@ class Session(Needs):
         return decisive.instrument(self.config.instrument, self.project, self.pipeline)
 
     @property
+    def convert_settings(self) -> dict[str, Any]:
+        """What decides complex tiles."""
+        return decisive.convert_settings(self.config, self.pipeline)
+
+    @property
     def process_settings(self) -> dict[str, Any]:
         """What decides the products of tiles."""
-        return decisive.process_settings(self.config, self.project)
+        return decisive.process_settings(self.config, self.project, self.pipeline)
+
+    def matlab_for(self, stage: str) -> Callable[..., dict[str, Any]]:
+        """Return what tells how the backend of a stage is run: not compared, as `archive_along`."""
+        python = getattr(self.config, stage).backend == "python"
+
+        def matlab(wildcards: Wildcards, threads: int) -> dict[str, Any]:
+            return {} if python else located(self.config.matlab, self.pipeline).plain()
+
+        return matlab
 
     def coordinate_settings(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return what decides the coordinates of an illumination."""

@@ -50,6 +50,37 @@ def test_the_shipped_configuration_describes_the_demo():
             {"acquisition": {"interleaved": True, "format": "complex"}},
             r"acquisition.interleaved: found format complex, expected spectral or spectral_12bit",
         ),
+        (
+            {"convert": {"backend": "octave", "complex": "none"}},
+            r"convert.complex: found none, expected keep: convert.backend octave needs files",
+        ),
+        (
+            {"process": {"backend": "matlab"}, "convert": {"complex": "temporary"}},
+            r"convert.complex: found temporary, expected keep: process.backend matlab needs files",
+        ),
+        (
+            {"convert": {"backend": "octave"}, "acquisition": {"format": "complex"}},
+            r"convert.backend: found octave, expected python: of acquisition.format complex",
+        ),
+        (
+            {
+                "process": {"backend": "octave"},
+                "acquisition": {"format": "processed_with_spectral"},
+            },
+            r"process.backend: found octave, expected python, which completes",
+        ),
+        (
+            {"process": {"backend": "octave", "surface": "surface.nii"}},
+            r"process.surface: found surface.nii, expected a rule or an index",
+        ),
+        (
+            {"process": {"backend": "octave"}, "matlab": {"functions": "nowhere"}},
+            r"matlab.functions: found no folder .*/nowhere, expected a folder with functions for",
+        ),
+        (
+            {"process": {"backend": "matlab"}, "matlab": {"folder": "docs"}},
+            r"matlab.folder: found no run_job.m in .*/docs, expected it there",
+        ),
     ],
 )
 def test_a_wrong_key_type_or_value_is_named(values, message):

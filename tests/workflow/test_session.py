@@ -8,6 +8,8 @@ import pytest
 from octflow.core.errors import SettingsError
 from octflow.workflow.session import open_session
 
+import matlab_programs as programs
+
 
 @pytest.fixture
 def session(tmp_path):
@@ -37,6 +39,16 @@ def test_memory_grows_with_threads_and_is_less_for_small_tiles(session, needs):
     )
     assert normal[2] - normal[1] == normal[1] - normal[0] > 0
     assert tilted[0] < normal[0]
+
+
+@pytest.mark.parametrize(("backend", "mb"), [("octave", 3 * 5880), ("matlab", 2000 + 5880)])
+def test_another_backend_needs_memory_for_whole_tiles_and_time(tmp_path, backend, mb):
+    asked = {"project": {"folder": "r"}, "matlab": {"folder": str(programs.FUNCTIONS)}}
+    here = open_session(asked, tmp_path)
+    there = open_session(asked | {"process": {"backend": backend}}, tmp_path)
+    batch = job(mosaic="001", batch="001")
+    assert there.process_mb(batch, 3) - here.process_mb(batch, 3) == mb
+    assert there.tiles_min(batch, 1) > here.tiles_min(batch, 1)
 
 
 def test_memory_of_a_mosaic_is_that_of_its_pixels(tmp_path):

@@ -1,18 +1,21 @@
 """One function per rule of the stage convert."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from octflow.core.archive import NO_ARCHIVE, ArchiveAlong
+from octflow.core.backend import PLAIN_MATLAB, MatlabSettings
 from octflow.core.experiment import Illumination
-from octflow.core.instrument import Instrument
+from octflow.core.instrument import N_DEPTH, Instrument
 from octflow.core.names import RawKind, tile_name, used_kind
-from octflow.core.record import Gate, Outcome, Record, TileFailure, Tiles
-from octflow.io.archive_tiles import Along
+from octflow.core.record import Gate, Outcome, Record
+from octflow.core.settings import Retries
+from octflow.io.archive_tiles import Along, TileCopy
 from octflow.io.atomic import replacing
-from octflow.io.batch import BatchResult, TileJob, TileRecord, accept, work_through
+from octflow.io.batch import TileJob, TileRecord, accept, recall, work_through
 from octflow.io.complex_tiles import examine_complex_tile, write_complex_lines
 from octflow.io.delivered import (
     DeliveredFiles,
@@ -21,7 +24,7 @@ from octflow.io.delivered import (
     delivered_job,
 )
 from octflow.io.digest import content_id
-from octflow.io.instrument import instrument_files
+from octflow.io.matlab_job import MatlabBatch, work_folder
 from octflow.io.raw import Lanes, check_raw_size
 from octflow.io.records import product, read_record
 from octflow.io.spectral_tiles import (
@@ -31,7 +34,9 @@ from octflow.io.spectral_tiles import (
     read_reconstruction,
 )
 from octflow.stages.convert import VERSION
+from octflow.stages.convert.elsewhere import place_complex, reconstruct_elsewhere
 from octflow.stages.convert.settings import ConvertSettings
+from octflow.stages.convert.told import outcome_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class _Plan:
     """What all tiles of a batch have in common."""
 
     mosaic: int
+    batch: int
     kind: RawKind
     n_x: int
     n_y: int
@@ -60,6 +66,7 @@ def convert_batch(
     instrument: Instrument,
     settings: ConvertSettings,
     archive: ArchiveAlong = NO_ARCHIVE,
+    matlab: MatlabSettings = PLAIN_MATLAB,
     threads: int,
 ) -> Outcome:
     """Turn the raw tiles of a batch into complex tiles; link those delivered as complex.
@@ -81,6 +88,8 @@ def convert_batch(
         What becomes of complex tiles, window, saturation, failures accepted.
     archive : ArchiveAlong
         Where copies of the raw tiles go that are read whole here, if anywhere.
+    matlab : MatlabSettings
+        How the backend is run, where it is not Python.
     threads : int
         Tiles worked on side by side; each takes 0.1 GB for 350 A-lines.
 
@@ -95,22 +104,26 @@ def convert_batch(
         The dispersion file cannot be used.
     TooManyFailuresError
         More tiles failed than accepted.
+    SettingsError
+        There is no such program as the backend's.
     """
     record = read_record(started)
     along = Along(archive, record.unit, illumination.name)
     plan = _plan(record, folder, illumination, instrument, settings, along)
-    work = _worker(plan)
-    result = work_through(
-        _jobs(plan, record),
-        lambda job: work(job, plan),
-        records=folder / "records",
-        signature=plan.signature,
-        threads=threads,
-        retries=settings.retries,
-        lasting=settings.complex != "temporary",
-    )
+    jobs = _jobs(plan, record)
+    with _worker(plan, jobs, illumination, instrument, matlab, threads) as work:
+        result = work_through(
+            jobs,
+            lambda job: work(job, plan),
+            records=folder / "records",
+            signature=plan.signature,
+            threads=threads,
+            # Of another program, the attempts are those of the job.
+            retries=settings.retries if settings.backend == "python" else Retries(attempts=1),
+            lasting=settings.complex != "temporary",
+        )
     accept(result, max_failed_tiles=settings.max_failed_tiles)
-    return _outcome(result, record, instrument, along.warnings)
+    return outcome_of(result, record, instrument, along.warnings)
 
 
 def _plan(
@@ -131,12 +144,14 @@ def _plan(
         "voxel_size_mm": instrument.voxel_size_mm,
         "reconstruction": reconstruction.signature,
         "stored": settings.complex != "none",
+        "backend": [settings.backend, settings.backend_id],
         "window": settings.window,
         "full_scale_counts": settings.full_scale_counts,
         "max_saturated_fraction": settings.max_saturated_fraction,
     }
     return _Plan(
         mosaic=record.unit.mosaic or 0,
+        batch=record.unit.batch or 0,
         kind=used_kind(record.parameters["acquisition"]["format"]),
         n_x=illumination.tile_size_x_px,
         n_y=illumination.tile_size_y_px,
@@ -156,12 +171,39 @@ def _jobs(plan: _Plan, record: Record) -> list[TileJob]:
     return [*raw, *(delivered_job(tile, files) for tile, files in plan.delivered.items())]
 
 
-def _worker(plan: _Plan) -> Callable[[TileJob, _Plan], TileRecord]:
+@contextmanager
+def _worker(
+    plan: _Plan,
+    jobs: list[TileJob],
+    illumination: Illumination,
+    instrument: Instrument,
+    matlab: MatlabSettings,
+    threads: int,
+) -> Iterator[Callable[[TileJob, _Plan], TileRecord]]:
+    """Yield what works on a tile; another program has then done its part for all of them."""
     if plan.kind == "complex":
-        return _link_tile
-    if plan.kind == "processed":
-        return _check_delivered
-    return _check_tile if plan.settings.complex == "none" else _convert_tile
+        yield _link_tile
+    elif plan.kind == "processed":
+        yield _check_delivered
+    elif plan.settings.complex == "none":
+        yield _check_tile
+    elif plan.settings.backend == "python":
+        yield _convert_tile
+    else:
+        records = plan.folder / "records"
+        left = [job for job in jobs if recall(records, job, plan.signature) is None]
+        with work_folder(plan.folder, f"batch-{plan.batch:03d}") as work:
+            batch = reconstruct_elsewhere(
+                left,
+                plan.kind,
+                illumination,
+                instrument,
+                plan.settings,
+                matlab,
+                work=work,
+                threads=threads,
+            )
+            yield lambda job, plan: _take_tile(job, plan, batch)
 
 
 def _check_tile(job: TileJob, plan: _Plan) -> TileRecord:
@@ -187,22 +229,41 @@ def _check_delivered(job: TileJob, plan: _Plan) -> TileRecord:
 def _convert_tile(job: TileJob, plan: _Plan) -> TileRecord:
     written = plan.folder / tile_name(plan.mosaic, job.tile, "complex")
     with plan.along.copying(job) as copy:
-        tile = SpectralTile(
-            job.source,
-            plan.kind,
-            plan.n_x,
-            plan.n_y,
-            plan.reconstruction,
-            full_scale_counts=plan.settings.full_scale_counts,
-            copy=copy,
-            lanes=plan.lanes,
-        )
+        tile = _spectral(job, plan, copy)
         write_complex_lines(
             written,
             tile.lines(),
             shape=(tile.n_z, plan.n_y, plan.n_x),
             voxel_size_mm=plan.voxel_size_mm,
         )
+    return _record_of(job, plan, tile, written)
+
+
+def _take_tile(job: TileJob, plan: _Plan, batch: MatlabBatch) -> TileRecord:
+    """Take what another program reconstructed; what it does not tell of the raw tile is read."""
+    written = plan.folder / tile_name(plan.mosaic, job.tile, "complex")
+    with plan.along.copying(job) as copy:
+        tile = _spectral(job, plan, copy)
+        # First, so that the reason for a tile that is bad is said as ever.
+        tile.examine()
+        place_complex(batch.of(job.tile), written, (N_DEPTH, plan.n_y, plan.n_x))
+    return _record_of(job, plan, tile, written).model_copy(update={"backend": batch.program})
+
+
+def _spectral(job: TileJob, plan: _Plan, copy: TileCopy | None) -> SpectralTile:
+    return SpectralTile(
+        job.source,
+        plan.kind,
+        plan.n_x,
+        plan.n_y,
+        plan.reconstruction,
+        full_scale_counts=plan.settings.full_scale_counts,
+        copy=copy,
+        lanes=plan.lanes,
+    )
+
+
+def _record_of(job: TileJob, plan: _Plan, tile: SpectralTile, written: Path) -> TileRecord:
     saturated, bound = tile.qc["saturated_fraction"], plan.settings.max_saturated_fraction
     verdict: Literal["pass", "warn"] = "pass" if saturated <= bound else "warn"
     return TileRecord(
@@ -231,32 +292,5 @@ def _link_tile(job: TileJob, plan: _Plan) -> TileRecord:
         inputs=[job.source.model_copy(update={"id": raw_id})],
         outputs=[
             job.source.model_copy(update={"id": fast_id, "path": str(link), "role": "complex"})
-        ],
-    )
-
-
-def _outcome(
-    result: BatchResult, record: Record, instrument: Instrument, warnings: list[str]
-) -> Outcome:
-    missing: list[TileFailure] = record.tiles.missing if record.tiles else []
-    warned = [r for r in result.done if any(g.verdict != "pass" for g in r.gates)]
-    return Outcome(
-        inputs=[*result.inputs, *instrument_files(instrument)],
-        outputs=result.outputs,
-        tiles=Tiles(ok=[r.tile for r in result.done], failed=result.failed, missing=missing),
-        qc={
-            "tiles_converted": len(result.done),
-            "tiles_failed": len(result.failed),
-            "calibration_residual_nm": instrument.calibration_residual_nm,
-            "saturated_fraction": max(
-                (r.qc["saturated_fraction"] for r in result.done if r.qc), default=None
-            ),
-        },
-        warnings=[
-            *(
-                f"tile {r.tile}: {r.qc['saturated_fraction']:.3%} of the samples saturated"
-                for r in warned
-            ),
-            *sorted(warnings),
         ],
     )

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from octflow.core.backend import BackendName
 from octflow.core.settings import Retries, Settings
 
 
@@ -19,6 +20,11 @@ class ConvertSettings(Settings):
     """Camera count from which a sample is saturated."""
     max_saturated_fraction: float = Field(0.001, ge=0, le=1)
     """Share of saturated samples above which a tile carries a warning."""
+    backend: BackendName = "python"
+    """Who reconstructs: python, octave, matlab, or matlab-engine; section `matlab` says how they
+    are run."""
+    backend_id: str | None = None
+    """Digest of the functions of the others, filled in when it is read."""
     max_failed_tiles: int = Field(5, ge=0)
     """Tiles of a batch that may fail before the batch counts as failed."""
     retries: Retries = Retries()

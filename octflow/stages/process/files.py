@@ -1,25 +1,30 @@
 """One function per rule of the stage process."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from octflow.core.archive import NO_ARCHIVE, ArchiveAlong
+from octflow.core.backend import PLAIN_MATLAB, MatlabSettings
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.names import obtainable, tile_name
-from octflow.core.record import Outcome, Product, Record, Tiles
+from octflow.core.record import Outcome, Product, Record
 from octflow.core.scaled import STEPS
+from octflow.core.settings import Retries
 from octflow.io.archive_tiles import Along
+from octflow.io.atomic import complete
 from octflow.io.batch import (
-    BatchResult,
     TileJob,
     TileRecord,
     accept,
     read_tile_record,
+    recall,
     work_through,
 )
 from octflow.io.complex_source import ComplexSource
@@ -31,19 +36,18 @@ from octflow.io.delivered import (
 )
 from octflow.io.digest import content_id, fast_id
 from octflow.io.instrument import instrument_files
+from octflow.io.matlab_job import MatlabBatch, work_folder
 from octflow.io.nifti import write_nifti
 from octflow.io.records import product, read_record
 from octflow.io.scaled import write_int16
 from octflow.stages.process import VERSION
 from octflow.stages.process.completion import complete_tile
+from octflow.stages.process.elsewhere import compute_elsewhere, judge_made
 from octflow.stages.process.overview import write_overview
-from octflow.stages.process.quality import said
 from octflow.stages.process.settings import ProcessSettings, SurfaceRule
 from octflow.stages.process.surface_map import surface_map, surface_of
 from octflow.stages.process.tile import process_tile
-
-_SURFACE_QC = ("surface_found_fraction", "surface_edge_px")
-_SHARES = ("nan_fraction", "saturated_fraction")
+from octflow.stages.process.told import outcome_of
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class _Plan:
     """What all tiles of a batch have in common."""
 
     mosaic: int
+    batch: int
     source: ComplexSource
     instrument: Instrument
     settings: ProcessSettings
@@ -68,7 +73,7 @@ class _Plan:
         return [*self.source.jobs, *linked]
 
 
-def process_batch(
+def process_batch(  # noqa: PLR0913 - the names of the rule
     *,
     converted: Path,
     folder: Path,
@@ -77,6 +82,7 @@ def process_batch(
     instrument: Instrument,
     settings: ProcessSettings,
     archive: ArchiveAlong = NO_ARCHIVE,
+    matlab: MatlabSettings = PLAIN_MATLAB,
     threads: int,
 ) -> Outcome:
     """Turn the complex tiles of a batch into volumes, maps and a contact sheet.
@@ -99,6 +105,8 @@ def process_batch(
         Axis offset, surface, window, products, judgement.
     archive : ArchiveAlong
         Where copies of the raw tiles go that are read here for the first time, if anywhere.
+    matlab : MatlabSettings
+        How the backend is run, where it is not Python.
     threads : int
         Tiles worked on side by side.
 
@@ -113,11 +121,14 @@ def process_batch(
         The map of the surface cannot be used.
     TooManyFailuresError
         More tiles failed than accepted.
+    SettingsError
+        There is no such program as the backend's.
     """
     record = read_record(converted)
     source = ComplexSource(record, illumination, instrument)
     plan = _Plan(
         mosaic=record.unit.mosaic or 0,
+        batch=record.unit.batch or 0,
         source=source,
         instrument=instrument,
         settings=settings,
@@ -130,16 +141,18 @@ def process_batch(
         delivered=delivered_files(record),
         size_px=(illumination.tile_size_x_px, illumination.tile_size_y_px),
     )
-    result = work_through(
-        plan.jobs,
-        lambda job: _process_tile(job, plan),
-        records=folder / "records",
-        signature=plan.signature,
-        threads=threads,
-        retries=settings.retries,
-    )
+    with _worker(plan, illumination, matlab, threads) as work:
+        result = work_through(
+            plan.jobs,
+            work,
+            records=folder / "records",
+            signature=plan.signature,
+            threads=threads,
+            # Of another program, the attempts are those of the job.
+            retries=settings.retries if settings.backend == "python" else Retries(attempts=1),
+        )
     accept(result, max_failed_tiles=settings.max_failed_tiles)
-    outcome = _outcome(result, record)
+    outcome = outcome_of(result, record)
     outcome.warnings += [*sorted(plan.along.warnings), *_left_out(plan)]
     if (path := surface_map(settings)) is not None:
         outcome.inputs.append(product(path, "surface_map"))
@@ -181,6 +194,23 @@ def _left_out(plan: _Plan) -> Iterator[str]:
             )
 
 
+@contextmanager
+def _worker(
+    plan: _Plan, illumination: Illumination, matlab: MatlabSettings, threads: int
+) -> Iterator[Callable[[TileJob], TileRecord]]:
+    """Yield what works on a tile; another program has then done its part for all of them."""
+    if plan.settings.backend == "python":
+        yield lambda job: _process_tile(job, plan)
+        return
+    records = plan.folder / "records"
+    left = [job for job in plan.jobs if recall(records, job, plan.signature) is None]
+    with work_folder(plan.folder, f"batch-{plan.batch:03d}") as work:
+        batch = compute_elsewhere(
+            left, illumination, plan.instrument, plan.settings, matlab, work=work, threads=threads
+        )
+        yield lambda job: _take_tile(job, plan, batch)
+
+
 def _process_tile(job: TileJob, plan: _Plan) -> TileRecord:
     if job.tile in plan.delivered:
         return _complete_tile(job, plan)
@@ -196,6 +226,23 @@ def _process_tile(job: TileJob, plan: _Plan) -> TileRecord:
         outputs=_write_products(job.tile, found.arrays, plan),
         qc=found.qc,
         gates=found.gates,
+    )
+
+
+def _take_tile(job: TileJob, plan: _Plan, batch: MatlabBatch) -> TileRecord:
+    """Take what another program computed of a complex tile that is the one recorded."""
+    tile = plan.source.open(job)
+    made = batch.of(job.tile)
+    found = judge_made(made, batch, _measured_before(job), plan.size_px, plan.settings)
+    return TileRecord(
+        tile=job.tile,
+        source=job.source.id,
+        signature=plan.signature,
+        inputs=tile.inputs,
+        outputs=_write_products(job.tile, found.arrays, plan, made.outputs),
+        qc=found.qc,
+        gates=found.gates,
+        backend=batch.program,
     )
 
 
@@ -232,9 +279,15 @@ def _measured_before(job: TileJob) -> dict[str, float]:
 
 
 def _write_products(
-    tile: int, arrays: Mapping[str, NDArray[np.float32]], plan: _Plan
+    tile: int,
+    arrays: Mapping[str, NDArray[np.float32]],
+    plan: _Plan,
+    files: Mapping[str, Path] = MappingProxyType({}),
 ) -> list[Product]:
-    """Write what was asked for; the surface and the scattering, where computed, always."""
+    """Write what was asked for, or rename the files in which it already is.
+
+    The surface and the scattering, where computed, always.
+    """
     x_mm, y_mm, z_mm = plan.instrument.voxel_size_mm
     window_mm = z_mm * plan.settings.enface_depth_px
     wanted = {*plan.settings.modalities, "surf", "surfraw", "mus"}
@@ -243,43 +296,10 @@ def _write_products(
         path = plan.folder / tile_name(plan.mosaic, tile, role)
         if role in STEPS and plan.settings.storage == "int16":
             write_int16(path, arrays[role], role, voxel_size_mm=(x_mm, y_mm, z_mm))
+        elif role in files:
+            complete(files[role], path)
         else:
             depth_mm = z_mm if arrays[role].ndim == 3 else window_mm
             write_nifti(path, arrays[role], voxel_size_mm=(x_mm, y_mm, depth_mm))
         written.append(product(path, role, tile))
     return written
-
-
-def _outcome(result: BatchResult, record: Record) -> Outcome:
-    before = record.tiles or Tiles()
-    warned = [(r.tile, g) for r in result.done for g in r.gates if g.verdict != "pass"]
-    return Outcome(
-        inputs=result.inputs,
-        outputs=result.outputs,
-        tiles=Tiles(
-            ok=[r.tile for r in result.done],
-            failed=result.failed,
-            missing=sorted([*before.missing, *before.failed], key=lambda t: t.tile),
-        ),
-        qc={
-            "tiles_processed": len(result.done),
-            "tiles_failed": len(result.failed),
-            **{f"{name}_median": _median(result, name) for name in ("snr_db", "noise_floor_db")},
-            **{f"{name}_median": _median(result, name) for name in _SURFACE_QC},
-            **{f"{name}_worst": _largest(result, name) for name in _SHARES},
-        },
-        gates=[g.model_copy(update={"name": f"{g.name}, tile {t}"}) for t, g in warned],
-        warnings=[
-            f"tile {t}: {found}, expected {expected}"
-            for t, (found, expected) in ((t, said(gate)) for t, gate in warned)
-        ],
-    )
-
-
-def _median(result: BatchResult, name: str) -> float | None:
-    values = [r.qc[name] for r in result.done if name in r.qc]
-    return float(np.median(values)) if values else None
-
-
-def _largest(result: BatchResult, name: str) -> float | None:
-    return max((r.qc[name] for r in result.done if name in r.qc), default=None)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from octflow.core.backend import BackendName
 from octflow.core.gates import AtLeast, AtMost
 from octflow.core.settings import Retries, Settings
 
@@ -73,6 +74,11 @@ class ProcessSettings(Settings):
     """Rise of the smoothed intensity that makes a found surface believable."""
     gates: TileBounds = TileBounds()
     """Bounds of the quality of a tile, each with a warning and a refusal."""
+    backend: BackendName = "python"
+    """Who computes volumes and maps: python, octave, matlab, or matlab-engine; section `matlab`
+    says how they are run."""
+    backend_id: str | None = None
+    """Digest of the functions of the others, filled in when it is read."""
     max_failed_tiles: int = Field(5, ge=0)
     """Tiles of a batch that may fail before the batch counts as failed."""
     retries: Retries = Retries()
