@@ -11,7 +11,8 @@ function run_job(job_path)
 %   working     number of the tile that is worked on, 0 at the end
 %   tiles       list of objects: tile, ok, identifier and message of the error, seconds, and
 %               measured, an object of numbers
-%   A tile that fails stops no other. Nothing is raised once the job is read: the report decides.
+%   A tile that fails stops no other and raises nothing: the report decides. Where no report can be
+%   written, or in Octave whoever started it is gone, the work ends.
 if exist('OCTAVE_VERSION', 'builtin')
     % A killed Octave would write all its variables, gigabytes, into the folder it runs in.
     sigterm_dumps_octave_core(false);
@@ -20,7 +21,11 @@ if exist('OCTAVE_VERSION', 'builtin')
 end
 job = jsondecode(fileread(job_path));
 report = struct('program', program(), 'version', version(), 'working', 0, 'tiles', {{}});
+parent = starter();
 for k = 1:numel(job.tiles)
+    if starter() ~= parent
+        error('octflow:file', 'nobody waits for tile %d any more', job.tiles(k).tile);
+    end
     tile = job.tiles(k);
     report.working = tile.tile;
     write_report(job.report, report);
@@ -53,6 +58,14 @@ function place = place_of(problem)
 place = '';
 if ~isempty(problem.stack) && ~strcmp(problem.identifier, 'octflow:data')
     place = sprintf(' (%s, line %d)', problem.stack(1).name, problem.stack(1).line);
+end
+end
+
+function id = starter()
+% Number of the process that started this one: another when that was killed. MATLAB does not say.
+id = 0;
+if exist('OCTAVE_VERSION', 'builtin')
+    id = getppid();
 end
 end
 

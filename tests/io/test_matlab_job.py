@@ -1,6 +1,7 @@
 """Batches under GNU Octave, and under stand-ins for MATLAB, that end well and that do not."""
 
 import logging
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -203,6 +204,39 @@ def test_what_the_program_says_is_in_the_log(run, caplog):
     with caplog.at_level(logging.INFO):
         run("disp('half way'); " + WRITE)
     assert caplog.text.count("octave-cli: half way") == 3
+
+
+ALONE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import matlab_programs as programs
+from octflow.io.matlab_job import MatlabTile, run_batch
+here = Path(sys.argv[2])
+tiles = [MatlabTile(t, here / "in", {"map": here / f"map-{t}.nii"}) for t in (1, 2)]
+asked = programs.settings(functions=str(here / "lab"))
+run_batch(
+    "test", tiles, {}, backend="octave", settings=asked, digest=None, work=here, threads=1
+)
+"""
+
+
+def test_octave_ends_when_nobody_waits_for_it(tmp_path):
+    programs.functions(tmp_path / "lab", run_test=f"{WRITE} pause(1);")
+    shared = str(Path(programs.__file__).parent)
+    waiting = subprocess.Popen([sys.executable, "-c", ALONE, shared, str(tmp_path)])
+    until((tmp_path / "map-1.nii").exists)
+    waiting.kill()
+    waiting.wait()
+    until(lambda: "nobody waits for tile 2" in (tmp_path / "job-0-1.log").read_text())
+    assert not (tmp_path / "map-2.nii").exists()
+
+
+def until(is_so, patience_s=30):
+    latest_s = time.monotonic() + patience_s
+    while not is_so():
+        assert time.monotonic() < latest_s
+        time.sleep(0.05)
 
 
 def test_the_work_of_a_killed_job_is_removed(tmp_path):

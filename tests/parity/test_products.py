@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from octflow.core.backend import MatlabSettings
 from octflow.core.names import tile_name
 from octflow.core.record import Product, Tiles
 from octflow.io.complex_source import ComplexSource
@@ -22,7 +23,7 @@ from octflow.stages.process.settings import ProcessSettings
 
 import oracle
 from flags import write_flag
-from octave import needs_octave, octave
+from octave import FUNCTIONS, needs_octave, octave
 
 FORMATS = {
     "spectral": ("spectral",),
@@ -142,8 +143,10 @@ def found(simulation, raw, tmp_path_factory):
             files = [raw[kind] for kind in FORMATS[raw_format]]
             folder = tmp_path_factory.mktemp("made")
             program, _, mode = backend.partition(" ")
-            run = run_octave if program == "octave" else run_python
-            known[raw_format, backend] = run(simulation, raw_format, files, folder, mode)
+            by_hand = program == "octave" and FORMATS[raw_format][0] == "processed"
+            run = run_by_hand if by_hand else run_stages
+            asked = {"backend": program, "complex": mode or "keep"}
+            known[raw_format, backend] = run(simulation, raw_format, files, folder, asked)
         return known[raw_format, backend]
 
     return of
@@ -155,7 +158,7 @@ def listed(path, role):
     return Product(id=stat_id, path=str(path), bytes=stat.st_size, role=role, tile=1)
 
 
-def run_python(simulation, raw_format, files, folder, mode):
+def run_stages(simulation, raw_format, files, folder, asked):
     """Run the stages as the workflow does."""
     row, delivery = simulation.experiment.illuminations[0], raw_format
     if raw_format == "interleaved":
@@ -171,10 +174,9 @@ def run_python(simulation, raw_format, files, folder, mode):
         parameters={"acquisition": {"format": delivery}},
         unit=unit,
     )
-    settings = ConvertSettings(complex=mode)
-    told = convert_batch(
-        started=started, folder=folder / "complex", settings=settings, threads=1, **common
-    )
+    settings = ConvertSettings(**asked)
+    run = common | {"matlab": MatlabSettings(folder=str(FUNCTIONS)), "threads": 1}
+    told = convert_batch(started=started, folder=folder / "complex", settings=settings, **run)
     converted = write_flag(
         folder / "converted",
         "convert_batch",
@@ -187,9 +189,8 @@ def run_python(simulation, raw_format, files, folder, mode):
         converted=converted,
         folder=folder / "processed",
         overview=folder / "batch-001.jpg",
-        settings=SETTINGS,
-        threads=1,
-        **common,
+        settings=SETTINGS.model_copy(update={"backend": asked["backend"]}),
+        **run,
     )
     ids = {p.role: p.id for p in outcome.outputs if p.tile is not None}
     return jones | read_products(folder / "processed"), ids
@@ -217,13 +218,12 @@ def joined(lines):
     return np.concatenate([jones.copy() for _, jones in lines], axis=2)
 
 
-def run_octave(simulation, raw_format, files, folder, mode):
-    """Run `process_tile` on a job file."""
-    used, kind = files[0], FORMATS[raw_format][0]
-    volumes = kind == "processed"
+def run_by_hand(simulation, raw_format, files, folder, asked):
+    """Run `process_tile` on a job file: Octave completes no delivered volumes in the workflow."""
+    used = files[0]
     job = {
-        "input": {name: str(path) for name, path in used.items()} if volumes else str(used),
-        "kind": "spectral" if kind == "interleaved" else kind,
+        "input": {name: str(path) for name, path in used.items()},
+        "kind": FORMATS[raw_format][0],
         "n_x": N_X,
         "n_y": N_Y,
         "instrument": simulation.instrument.plain(),
@@ -232,17 +232,10 @@ def run_octave(simulation, raw_format, files, folder, mode):
         "folder": str(folder),
         "name": "mosaic_001_image_0001",
     }
-    if kind == "interleaved":
-        job |= {"lane": LANE, "n_lanes": N_LANES}
     (folder / "job.json").write_text(json.dumps(job))
     octave(f"process_tile('{folder / 'job.json'}')")
-    if volumes:
-        return {name: np.array(read_nifti(path)) for name, path in used.items()} | read_products(
-            folder
-        ), {}
-    written = folder / tile_name(1, 1, "complex")
-    jones = stored_jones(written if written.exists() else used)
-    return {"complex": jones, **read_products(folder)}, {}
+    delivered = {name: np.array(read_nifti(path)) for name, path in used.items()}
+    return delivered | read_products(folder), {}
 
 
 def read_products(folder):
