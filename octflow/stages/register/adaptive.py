@@ -152,16 +152,21 @@ def average_alike(
 
 @njit(nogil=True, cache=True)
 def _halve(dyads: Floats, root_weights: Floats, halves: Floats) -> None:
-    """Take the square root of dyads as complex numbers: p, of either sign."""
-    half, nothing = np.float32(0.5), np.float32(0)
+    """Take the square root of dyads as complex numbers: p, of either sign.
+
+    The larger component comes first: the smaller one as a difference would lose half its digits.
+    """
+    half, tiny = np.float32(0.5), np.float32(1e-30)
     for v in range(dyads.shape[0]):
         weight = root_weights[v]
         for y in range(dyads.shape[2]):
             c, s = dyads[v, 0, y], dyads[v, 1, y]
             for x in range(c.size):
                 length = np.sqrt(c[x] * c[x] + s[x] * s[x])
-                halves[v, 0, y, x] = weight * np.sqrt(max(half * (length + c[x]), nothing))
-                other = weight * np.sqrt(max(half * (length - c[x]), nothing))
+                larger = np.sqrt(half * (length + abs(c[x])))
+                smaller = half * abs(s[x]) / max(larger, tiny)
+                other = weight * (smaller if c[x] >= 0 else larger)
+                halves[v, 0, y, x] = weight * (larger if c[x] >= 0 else smaller)
                 halves[v, 1, y, x] = -other if s[x] < 0 else other
 
 
