@@ -1,11 +1,13 @@
 function run_job(job_path)
-%RUN_JOB  Work on the tiles of a job one after the other, and report on each of them.
+%RUN_JOB  Work on the tiles, or slices, of a job one after the other, and report on each of them.
 %   run_job(job_path) reads a job from a JSON file, an object with
-%   step        'convert' or 'process': the function run_<step> makes the products of a tile
+%   step        'convert', 'process' or 'register': the function run_<step> makes the products of a
+%               tile, of a slice for 'register'
 %   report      path of the report
 %   parameters  object, the same for all tiles; see the function of the step
 %   tiles       list of objects: tile, its number; input, a path; outputs, an object with the
-%               paths of its products by their names, in folders that exist
+%               paths of its products by their names, in folders that exist; what else the step
+%               asks for
 %   The report is a JSON file too, and is written anew, whole, before and after every tile:
 %   program     'GNU Octave' or 'MATLAB', and version
 %   working     number of the tile that is worked on, 0 at the end
@@ -31,7 +33,7 @@ for k = 1:numel(job.tiles)
     write_report(job.report, report);
     report.tiles{end + 1} = attempt(job, tile);
     said = report.tiles{end};
-    fprintf('tile %d %s in %.1f s\n', tile.tile, said.outcome, said.seconds);
+    fprintf('%s %d %s in %.1f s\n', noun(job), tile.tile, said.outcome, said.seconds);
     flush_output();
 end
 report.working = 0;
@@ -58,6 +60,13 @@ function place = place_of(problem)
 place = '';
 if ~isempty(problem.stack) && ~strcmp(problem.identifier, 'octflow:data')
     place = sprintf(' (%s, line %d)', problem.stack(1).name, problem.stack(1).line);
+end
+end
+
+function text = noun(job)
+text = 'tile';
+if strcmp(job.step, 'register')
+    text = 'slice';
 end
 end
 

@@ -35,6 +35,7 @@ rule register_slice:
         slice_id=session.slice_number,
         instrument=session.instrument,
         settings=session.register_settings,
+        matlab=session.matlab_for("register"),
         unit=session.unit,
         version=session.version("register"),
     message:
@@ -73,7 +74,7 @@ rule register_volumes:
         slice_id=session.slice_number,
         maps_depth_px=session.maps_depth_px,
         instrument=session.instrument,
-        settings=session.settings("register"),
+        settings=session.register_volumes_settings,
         unit=session.unit,
         version=session.version("register"),
     message:

@@ -72,14 +72,14 @@ class TileFailure(_Part):
 
 
 class Backend(_Part):
-    """What computed, where that is not Python."""
+    """What computed."""
 
     name: str
-    """octave, matlab, matlab-engine."""
-    version: str
-    """Program with its version."""
-    id: str | None
-    """Digest of the functions that it ran."""
+    """python, octave, matlab, matlab-engine."""
+    version: str | None = None
+    """Program with its version; null for Python itself."""
+    id: str | None = None
+    """Digest of the functions that it ran; null for Python itself."""
 
 
 class Tiles(_Part):
@@ -237,4 +237,4 @@ class Outcome(_Part):
     warnings: list[str] = []
     """What a person should look at."""
     backend: Backend | None = None
-    """What computed, where that is not Python."""
+    """What computed; where nothing is said, what was asked for."""

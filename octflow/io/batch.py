@@ -75,7 +75,7 @@ class BatchResult:
         told = [record.backend for record in self.done if record.backend]
         if not told:
             return None
-        versions = ", ".join(sorted({backend.version for backend in told}))
+        versions = ", ".join(sorted({backend.version for backend in told if backend.version}))
         return told[-1].model_copy(update={"version": versions})
 
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +34,19 @@ _KINDS = {"octflow:data": "data", "octflow:file": "transient"}
 
 @dataclass(frozen=True)
 class MatlabTile:
-    """One tile to be worked on."""
+    """One tile, or slice, to be worked on."""
 
     tile: int
     input: Path
     outputs: dict[str, Path]
     """Products by their names."""
+    more: dict[str, Any] = field(default_factory=dict)
+    """What else the function of the step is told of it; plain values."""
 
     def plain(self) -> dict[str, Any]:
         """Return the tile as a job file has it."""
         outputs = {name: str(path) for name, path in self.outputs.items()}
-        return {"tile": self.tile, "input": str(self.input), "outputs": outputs}
+        return {"tile": self.tile, "input": str(self.input), "outputs": outputs, **self.more}
 
 
 class Verdict(BaseModel):
@@ -167,7 +169,7 @@ def run_batch(
 
     Parameters
     ----------
-    step : {"convert", "process"}
+    step : {"convert", "process", "register"}
         Which products.
     tiles : sequence of MatlabTile
         What to work on.

@@ -8,6 +8,7 @@ from octflow.core.names import Delivery, used_kind
 from octflow.io.digest import content_id, fast_id
 from octflow.stages.convert.settings import ConvertSettings
 from octflow.stages.process.settings import ProcessSettings
+from octflow.stages.register.settings import RegisterSettings
 
 _ENTRY = "run_job.m"
 
@@ -16,6 +17,7 @@ def check_backends(
     delivery: Delivery,
     convert: ConvertSettings,
     process: ProcessSettings,
+    register: RegisterSettings,
     matlab: MatlabSettings,
     base: Path,
 ) -> None:
@@ -25,7 +27,7 @@ def check_backends(
     ----------
     delivery : str
         What the microscope delivers.
-    convert, process : ConvertSettings, ProcessSettings
+    convert, process, register : ConvertSettings, ProcessSettings, RegisterSettings
         Their backends, and what is asked of these.
     matlab : MatlabSettings
         Where the functions are.
@@ -37,18 +39,24 @@ def check_backends(
     SettingsError
         Names the key, what was found and what was expected.
     """
-    asked = {"convert": convert.backend, "process": process.backend}
-    if others := {stage: name for stage, name in asked.items() if name != "python"}:
-        stage, name = next(iter(others.items()))
-        who = f"{stage}.backend {name}"
-        _check_folders(located(matlab, base), who)
-        if convert.complex != "keep":
-            _refuse("convert.complex", convert.complex, f"keep: {who} needs files")
+    asked = {
+        "convert": convert.backend,
+        "process": process.backend,
+        "register": register.backend,
+    }
+    others = {k: f"{k}.backend {name}" for k, name in asked.items() if name != "python"}
+    if others:
+        _check_folders(located(matlab, base), next(iter(others.values())))
+    who = others.get("convert", others.get("process"))
+    if who and convert.complex != "keep":
+        _refuse("convert.complex", convert.complex, f"keep: {who} needs files")
     if "convert" in others and used_kind(delivery) not in {"spectral", "spectral_12bit"}:
         expected = f"python: of acquisition.format {delivery} nothing is converted"
         _refuse("convert.backend", convert.backend, expected)
     if "process" in others:
         _check_process(delivery, process)
+    if "register" in others and register.mode != "closed":
+        _refuse("register.mode", register.mode, f"closed, with {others['register']}")
 
 
 def _check_process(delivery: Delivery, process: ProcessSettings) -> None:

@@ -120,7 +120,14 @@ def read_config(values: dict[str, Any], base: Path = PIPELINE) -> Config:
     if config.acquisition.format == "processed_with_spectral":
         _check_delivered(config)
     _check_coordinates(config)
-    check_backends(config.acquisition.format, config.convert, config.process, config.matlab, base)
+    check_backends(
+        config.acquisition.format,
+        config.convert,
+        config.process,
+        config.register_,
+        config.matlab,
+        base,
+    )
     return _laned(config) if config.acquisition.interleaved else config
 
 

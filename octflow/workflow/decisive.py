@@ -6,6 +6,7 @@ from typing import Any
 
 from octflow.core.settings import Settings
 from octflow.io.digest import fast_id
+from octflow.stages.register.settings import ABOUT_VOLUMES
 from octflow.stages.stack.settings import StackSettings
 from octflow.stages.stitch.settings import StitchSettings
 from octflow.workflow.backends import functions_id
@@ -49,6 +50,21 @@ def process_settings(config: Config, project: Path, pipeline: Path) -> dict[str,
     if path.suffix in {".nii", ".gz"} and path.exists():
         plain["surface_id"] = fast_id(path)
     return plain
+
+
+def register_settings(config: Config, pipeline: Path) -> dict[str, Any]:
+    """Return what decides the fibre axes of slices; what is made from volumes does not.
+
+    With the digest of the functions of another backend.
+    """
+    plain = config.register_.model_dump(mode="json", exclude=set(ABOUT_VOLUMES))
+    digest = functions_id(config.register_.backend, config.matlab, pipeline)
+    return plain | {"backend_id": digest}
+
+
+def register_volumes_settings(config: Config) -> dict[str, Any]:
+    """Return what decides registered volumes, which are made by Python."""
+    return config.register_.model_dump(mode="json", exclude={"backend", "backend_id"})
 
 
 def coordinate_settings(stitch: StitchSettings, project: Path, illumination: str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ _VOXEL_US = 0.012
 """A voxel of a stitched or stacked volume, written with its pyramid and digest."""
 _REGISTERED_US = 2.5
 """A pixel of a slice that is registered, and its axis with adaptive smoothing."""
+_REGISTERED_ELSEWHERE_US = 15
+"""The averages and the axis of such a pixel in Octave, besides."""
 _MOVED_US = 0.02
 """A voxel brought onto the voxels of another view."""
 _FIBRE_US = 0.21
@@ -57,9 +59,13 @@ def volume_min(
     return _limit_min(voxels * _VOXEL_US / shares, attempt)
 
 
-def register_min(mosaics: Mosaics, attempt: int = 1) -> int:
-    """Return the limit of a job that registers, or compares, the maps of mosaics, minutes."""
-    return _limit_min(_pixels(mosaics) * _REGISTERED_US, attempt)
+def register_min(mosaics: Mosaics, attempt: int = 1, *, elsewhere: bool = False) -> int:
+    """Return the limit of a job that registers, or compares, the maps of mosaics, minutes.
+
+    Another backend than Python is given longer.
+    """
+    each_us = _REGISTERED_US + (_REGISTERED_ELSEWHERE_US if elsewhere else 0)
+    return _limit_min(_pixels(mosaics) * each_us, attempt)
 
 
 def register_volumes_min(mosaics: Mosaics, depth_px: int, attempt: int = 1) -> int:

@@ -31,6 +31,11 @@ _COMPARED_BYTES = 200
 _REGISTERED_BYTES = 100
 """Maps of a view, their copies on the pixels of the fixed one, and its part of what is written: for
 every pixel of the mosaics of a slice."""
+_OCTAVE_REGISTER_BYTES = 60
+"""Maps of a view in Octave, their averages, and its part of what is solved for: for every pixel of
+the mosaics of a slice; as measured."""
+_OCTAVE_MB = 100
+"""Octave itself, and the sums of a square of pixels."""
 _REGISTER_LINES_KB = 20
 """Lines of a block of all views, and those around it, for every pixel along them."""
 _SHARDS_PER_THREAD = 8
@@ -98,8 +103,10 @@ def stack_mb(settings: StackSettings, mosaics: Mosaics, threads: int) -> int:
     return _PROGRAM_MB + math.ceil(max(n_px * _STACKED_BYTES / 1e6, volume_mb))
 
 
-def register_mb(mosaics: Mosaics, threads: int) -> int:
+def register_mb(mosaics: Mosaics, threads: int, backend: BackendName = "python") -> int:
     """Return the memory of a job that holds the maps of all mosaics of a slice.
+
+    Another backend than Python holds them, too.
 
     Parameters
     ----------
@@ -107,6 +114,8 @@ def register_mb(mosaics: Mosaics, threads: int) -> int:
         Every mosaic, with the places (x, y) of its tiles in the grid.
     threads : int
         Blocks of lines that are worked on at a time.
+    backend : {"python", "octave", "matlab", "matlab-engine"}
+        Who solves for the fibre axes.
 
     Examples
     --------
@@ -116,9 +125,13 @@ def register_mb(mosaics: Mosaics, threads: int) -> int:
     (7204, 7366)
     """
     sizes = [size_px(row, places) for row, places in mosaics]
-    maps_mb = sum(math.prod(size) for size in sizes) * _REGISTERED_BYTES / 1e6
+    n_px = sum(math.prod(size) for size in sizes)
     lines_mb = max(n_x for n_x, _ in sizes) * _REGISTER_LINES_KB / 1000
-    return _PROGRAM_MB + math.ceil(maps_mb + threads * lines_mb)
+    here = _PROGRAM_MB + math.ceil(n_px * _REGISTERED_BYTES / 1e6 + threads * lines_mb)
+    if backend == "python":
+        return here
+    program_mb = _OCTAVE_MB if backend == "octave" else _MATLAB_MB
+    return here + program_mb + math.ceil(n_px * _OCTAVE_REGISTER_BYTES / 1e6)
 
 
 def size_px(row: Illumination, places: Places) -> tuple[float, float]:

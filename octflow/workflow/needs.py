@@ -34,7 +34,8 @@ class Needs(Wanted):
 
     def register_mb(self, wildcards: Wildcards, threads: int) -> int:
         """Return the memory of a job that holds the maps of a slice."""
-        return memory.register_mb(self._sizes(self.mosaic_numbers(wildcards)), threads)
+        mosaics = self._sizes(self.mosaic_numbers(wildcards))
+        return memory.register_mb(mosaics, threads, self.config.register_.backend)
 
     def register_volumes_mb(self, wildcards: Wildcards, threads: int) -> int:
         """Return the memory of a job that registers volumes, the same for all."""
@@ -76,7 +77,9 @@ class Needs(Wanted):
 
     def register_min(self, wildcards: Wildcards, attempt: int) -> int:
         """Return likewise that of a job that registers the maps of a slice."""
-        return duration.register_min(self._sizes(self.mosaic_numbers(wildcards)), attempt)
+        mosaics = self._sizes(self.mosaic_numbers(wildcards))
+        elsewhere = self.config.register_.backend != "python"
+        return duration.register_min(mosaics, attempt, elsewhere=elsewhere)
 
     def register_volumes_min(self, wildcards: Wildcards, attempt: int) -> int:
         """Return likewise that of a job that registers the volumes of a slice."""

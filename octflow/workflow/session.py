@@ -10,7 +10,6 @@ from typing import Any
 from octflow.core.errors import SettingsError
 from octflow.core.layout import ARCHIVED
 from octflow.core.record import Unit
-from octflow.stages.register.settings import ABOUT_VOLUMES
 from octflow.workflow import decisive
 from octflow.workflow.alive import join_runs
 from octflow.workflow.backends import located
@@ -42,9 +41,11 @@ class Session(Needs):
 
     def settings(self, stage: str) -> dict[str, Any]:
         """Return the section of a stage as plain values."""
-        section = {"register": "register_"}.get(stage, stage)
-        plain: dict[str, Any] = getattr(self.config, section).plain()
+        plain: dict[str, Any] = self._section(stage).plain()
         return plain
+
+    def _section(self, stage: str) -> Any:  # noqa: ANN401 - the settings of any stage
+        return getattr(self.config, {"register": "register_"}.get(stage, stage))
 
     @staticmethod
     def version(stage: str) -> int:
@@ -69,7 +70,7 @@ class Session(Needs):
 
     def matlab_for(self, stage: str) -> Callable[..., dict[str, Any]]:
         """Return what tells how the backend of a stage is run: not compared, as `archive_along`."""
-        python = getattr(self.config, stage).backend == "python"
+        python = self._section(stage).backend == "python"
 
         def matlab(wildcards: Wildcards, threads: int) -> dict[str, Any]:
             return {} if python else located(self.config.matlab, self.pipeline).plain()
@@ -99,7 +100,12 @@ class Session(Needs):
     @property
     def register_settings(self) -> dict[str, Any]:
         """What decides the fibre axes of slices; what is made from volumes does not."""
-        return self.config.register_.model_dump(mode="json", exclude=set(ABOUT_VOLUMES))
+        return decisive.register_settings(self.config, self.pipeline)
+
+    @property
+    def register_volumes_settings(self) -> dict[str, Any]:
+        """What decides registered volumes."""
+        return decisive.register_volumes_settings(self.config)
 
     @property
     def maps_depth_px(self) -> float:

@@ -49,6 +49,31 @@ def test_one_degree_per_sample_is_this_birefringence():
     assert fitted == pytest.approx(1.444444e-3, abs=1e-9)
 
 
+EXAMPLES = {
+    "resample_view(single([0; 1; 2]), single([0; 0; 0]), [1 0 0.25; 0 1 0], 0, [2, 1])": [
+        0.25,
+        1.25,
+    ],
+    "diag(view_covariance([0, 30], [1, 1]))": [1, 0.5, 7],
+    "solve_axes([1.766044, 1.979264], [20, 18.848867], [0, -15], [1, 1], 0)": [
+        2**0.5 * np.cos(np.deg2rad(20)) ** 2,
+        2**0.5 * np.cos(np.deg2rad(20)) * np.sin(np.deg2rad(20)),
+        2**0.5 * np.sin(np.deg2rad(20)),
+    ],
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_functions_of_fibre_axes_do_what_their_help_says(example):
+    found = np.array(octave_value(f"double({example})")).ravel()
+    np.testing.assert_allclose(found, EXAMPLES[example], atol=1e-6)
+
+
+def test_views_that_determine_an_axis_are_at_least_two_degrees_apart():
+    chosen = octave_value("choose_views([0, -15, 1], true(1, 1, 3))")
+    assert chosen == [[1, 2, 3], [1, 2], [2, 3]]
+
+
 def test_fewer_than_three_finite_samples_have_no_birefringence():
     line = "single([1; 2; NaN; 4; 5])"
     both = f"double([birefringence({line}, 0, 3, 1.3, 2.5), birefringence({line}, 0, 4, 1.3, 2.5)])"

@@ -91,3 +91,20 @@ def maps_and_volumes(volumes):
     raw = np.array([[surface_of(line_db) for line_db in row] for row in lines])
     surface = median_of_nine(raw)
     return {**volumes, "surf": surface, **maps_of(volumes, surface)}
+
+
+def fibres_seen(axis, birefringence, tilt_deg):
+    """Return apparent birefringence and azimuth (deg) of fibres (3, ...) under a tilted beam.
+
+    From the angle to the beam, and along the axes of the view.
+    """
+    g = np.deg2rad(tilt_deg)
+    beam, right = np.array([np.sin(g), 0, np.cos(g)]), np.array([np.cos(g), 0, -np.sin(g)])
+    along, across = np.tensordot(beam, axis, 1), np.tensordot(right, axis, 1)
+    return birefringence * (1 - along**2), np.rad2deg(np.arctan(axis[1] / across))
+
+
+def fibre_vectors(azimuth_deg, inclination_deg):
+    """Return unit vectors (3, ...), of which positive x and positive inclination point deeper."""
+    phi, alpha = np.deg2rad(azimuth_deg), np.deg2rad(inclination_deg)
+    return np.stack([np.cos(alpha) * np.cos(phi), np.cos(alpha) * np.sin(phi), np.sin(alpha)])

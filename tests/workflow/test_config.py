@@ -78,6 +78,14 @@ def test_the_shipped_configuration_describes_the_demo():
             r"matlab.functions: found no folder .*/nowhere, expected a folder with functions for",
         ),
         (
+            {"register": {"backend": "octave", "mode": "reference"}},
+            r"register.mode: found reference, expected closed, with register.backend octave",
+        ),
+        (
+            {"register": {"backend": "matlab"}, "matlab": {"folder": "docs"}},
+            r"matlab.folder: found no run_job.m in .*/docs, expected it .*, for register.backend",
+        ),
+        (
             {"process": {"backend": "matlab"}, "matlab": {"folder": "docs"}},
             r"matlab.folder: found no run_job.m in .*/docs, expected it there",
         ),

@@ -51,6 +51,34 @@ def test_another_backend_needs_memory_for_whole_tiles_and_time(tmp_path, backend
     assert there.tiles_min(batch, 1) > here.tiles_min(batch, 1)
 
 
+def test_another_backend_of_register_needs_memory_and_time_for_the_maps(tmp_path):
+    asked = {"project": {"folder": "r"}, "matlab": {"folder": str(programs.FUNCTIONS)}}
+    sessions = [
+        open_session(asked | {"register": {"backend": backend}}, tmp_path)
+        for backend in ("python", "octave", "matlab")
+    ]
+    python, octave, matlab = (one.register_mb(job(slice="001"), 2) for one in sessions)
+    assert 1.5 * python < octave == matlab - 1900
+    minutes = [one.register_min(job(slice="001"), 1) for one in sessions]
+    assert minutes[0] < minutes[1] == minutes[2]
+
+
+def test_the_functions_decide_the_axes_of_another_backend_and_no_volumes(tmp_path):
+    asked = {"project": {"folder": "r"}, "matlab": {"folder": str(programs.FUNCTIONS)}}
+    here = open_session(asked, tmp_path)
+    there = open_session(asked | {"register": {"backend": "octave"}}, tmp_path)
+    assert here.register_settings["backend_id"] is None
+    assert there.register_settings["backend_id"].startswith("sha256:")
+    assert there.matlab_for("register")(None, 1)["folder"] == str(programs.FUNCTIONS)
+    assert there.register_volumes_settings == here.register_volumes_settings
+
+
+def test_axes_of_another_backend_need_no_complex_tiles(tmp_path):
+    asked = {"convert": {"complex": "none"}, "register": {"backend": "octave"}}
+    asked |= {"project": {"folder": "r"}, "matlab": {"folder": str(programs.FUNCTIONS)}}
+    assert open_session(asked, tmp_path).config.register_.backend == "octave"
+
+
 def test_memory_of_a_mosaic_is_that_of_its_pixels(tmp_path):
     row = {"name": "normal", "grid_size_x": 30, "overlap_fraction": 0.2}
     row |= {"tile_size_x_px": 350, "tile_size_y_px": 350}

@@ -3,16 +3,17 @@
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from octflow.core.axial import wrap_axis
+from octflow.core.backend import PLAIN_MATLAB, MatlabSettings
 from octflow.core.errors import DataError, EstimateError
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.record import Outcome, Product, Record
 from octflow.io.nifti import read_nifti, read_voxel_size_mm
 from octflow.io.records import checked, listed, product, read_record
-from octflow.stages.register.fibres import FibreField, View, fibre_field
+from octflow.stages.register.elsewhere import solve_elsewhere
+from octflow.stages.register.fibres import View
 from octflow.stages.register.masks import compared_map, mask_of, masking_roles
 from octflow.stages.register.placing import Placed, Search, place
 from octflow.stages.register.products import (
@@ -23,15 +24,14 @@ from octflow.stages.register.products import (
     write_view,
 )
 from octflow.stages.register.settings import RegisterSettings
-from octflow.stages.register.smoothing import Averaged, Smoothing, averaged_views
+from octflow.stages.register.solved import Solved, solve_here
+from octflow.stages.register.told import qc_of, warnings_of
 from octflow.stages.register.volumes import register_volumes
 
 __all__ = ["register_slice", "register_volumes"]
 
-Qc = dict[str, float | int | str | None]
 
-
-def register_slice(
+def register_slice(  # noqa: PLR0913 - the keywords are the names in the rule
     *,
     stitched: list[Path],
     overview: Path,
@@ -40,6 +40,7 @@ def register_slice(
     slice_id: int,
     instrument: Instrument,
     settings: RegisterSettings,
+    matlab: MatlabSettings = PLAIN_MATLAB,
     threads: int = 1,
 ) -> Outcome:
     """Register the illuminations of a slice and solve for its 3-D fibre axes.
@@ -60,6 +61,8 @@ def register_slice(
         Voxel size of the products.
     settings : RegisterSettings
         See there.
+    matlab : MatlabSettings
+        How the backend is run, where it is not Python.
     threads : int
         Blocks of lines whose axes are solved for at a time; the registration works on one.
 
@@ -73,6 +76,10 @@ def register_slice(
     ------
     EstimateError
         There is no illumination of the slice, or all tilts are alike.
+    TileError
+        The backend did not do its work.
+    SettingsError
+        There is no such program as the backend's.
     """
     records = _in_table_order([read_record(flag) for flag in stitched], illuminations)
     read = [p for record in records for p in _read_products(record, settings)]
@@ -83,16 +90,15 @@ def register_slice(
     fixed = [*usable, *_straight_first(views)][0]
     target = Target(folder, slice_id, _voxel_size_mm(records, fixed, instrument))
     placed = [_placed(fixed, moving, settings) for moving in usable[1:]]
-    averaged = _averaged([fixed, *(p.view for p in placed)], settings, threads)
-    seen = averaged.views
-    field = _field(averaged, settings, threads) if placed else None
-    outputs = _write(target, overview, seen, placed, field, settings)
+    solved = _solved([fixed, *usable[1:]], placed, target, settings, matlab, threads)
+    outputs = _write(target, overview, solved, placed, settings)
     return Outcome(
         inputs=read,
         outputs=outputs,
-        qc={"views": len(usable)} | _qc(averaged, placed, field),
+        qc={"views": len(usable)} | qc_of(solved, placed),
         gates=[gate for one in placed for gate in one.gates],
-        warnings=_warnings(slice_id, illuminations, usable, placed),
+        warnings=warnings_of(slice_id, illuminations, usable, placed),
+        backend=solved.program,
     )
 
 
@@ -160,40 +166,28 @@ def _placed(fixed: View, moving: View, settings: RegisterSettings) -> Placed:
     return place(fixed, moving, search, dict(settings.gates))
 
 
-def _averaged(views: list[View], settings: RegisterSettings, threads: int) -> Averaged:
-    how = Smoothing(
-        kind=settings.axis_smoothing,
-        sigma_px=settings.axis_smoothing_px,
-        radius_px=settings.axis_smoothing_radius_px,
-        goal_deg=settings.axis_goal_deg,
-    )
-    noise = settings.axis_noise_root_dn or None
-    return averaged_views(views, _weights(views, settings), how, noise=noise, threads=threads)
-
-
-def _field(averaged: Averaged, settings: RegisterSettings, threads: int) -> FibreField:
-    return fibre_field(
-        averaged.views,
-        _weights(averaged.views, settings),
-        noise=settings.axis_noise_root_dn or None,
-        share=averaged.share,
-        mode=settings.mode,
-        threads=threads,
-    )
-
-
-def _weights(views: list[View], settings: RegisterSettings) -> list[float]:
-    return [settings.view_weights.get(view.name, 1.0) for view in views]
+def _solved(
+    views: list[View],
+    placed: list[Placed],
+    target: Target,
+    settings: RegisterSettings,
+    matlab: MatlabSettings,
+    threads: int,
+) -> Solved:
+    """Average and solve here, or elsewhere; one view alone, of which there is no axis, here."""
+    if settings.backend == "python" or not placed:
+        return solve_here([views[0], *(one.view for one in placed)], settings, threads)
+    return solve_elsewhere(views, placed, target, settings, matlab, threads=threads)
 
 
 def _write(
     target: Target,
     overview: Path,
-    seen: list[View],
+    solved: Solved,
     placed: list[Placed],
-    field: FibreField | None,
     settings: RegisterSettings,
 ) -> list[Product]:
+    seen, field = solved.views, solved.field
     if field is None:
         outputs = write_view(target, seen[0], settings.colour_window_dn)
     else:
@@ -202,54 +196,3 @@ def _write(
     title = f"Slice {target.slice_id}: {' and '.join(view.name for view in seen)}"
     write_overview(overview, title, seen, placed, field)
     return [*outputs, product(overview, "overview")]
-
-
-def _qc(averaged: Averaged, placed: list[Placed], field: FibreField | None) -> Qc:
-    fixed, share = averaged.views[0], averaged.share
-    qc: Qc = {"fixed": fixed.name}
-    for one in placed:
-        name = one.view.name
-        qc |= {
-            f"{name}_mutual_information_nats": one.alignment.mutual_information,
-            f"{name}_determinant": one.shape.determinant,
-            f"{name}_rotation_deg": one.shape.rotation_deg,
-            f"{name}_stretch_fraction": one.shape.stretch_fraction,
-            f"{name}_overlap_fraction": one.overlap_fraction,
-            f"{name}_residual_px": one.numbers.get("residual_px"),
-            f"{name}_recognised_fraction": one.numbers.get("recognised_fraction"),
-        }
-    if field is not None:
-        qc["valid_fraction"] = float(field.valid.sum() / max(fixed.valid.sum(), 1))
-        qc["noise_root_dn"] = field.noise
-        qc["median_uncertainty_deg"] = _median(field.uncertainty_deg, field.valid)
-        if share is not None and field.valid.any():
-            qc["averaged_pixels"] = float(1 / np.median(share[field.valid]))
-    return qc
-
-
-def _median(image: NDArray, valid: NDArray[np.bool_]) -> float | None:
-    return float(np.median(image[valid])) if valid.any() else None
-
-
-def _warnings(
-    slice_id: int, table: list[Illumination], usable: list[View], placed: list[Placed]
-) -> list[str]:
-    names = [view.name for view in usable]
-    lost = [row.name for row in table if row.name not in names]
-    warnings = [f"slice {slice_id}: no tissue seen under {name}" for name in lost]
-    if not usable:
-        warnings.append(f"slice {slice_id}: no tissue in any view, so no fibre axes")
-    if len(usable) == 1:
-        warnings.append(f"slice {slice_id}: only {names[0]} is usable, so no 3-D axis")
-    warnings += [
-        f"slice {slice_id}: {gate.name}: found {gate.value}, bound {gate.bound}"
-        for one in placed
-        for gate in one.gates
-        if gate.verdict != "pass"
-    ]
-    return warnings + [
-        f"slice {slice_id}: registration of {one.view.name} was not believed, the guess from its"
-        " tilt was used"
-        for one in placed
-        if not one.trusted
-    ]

@@ -53,6 +53,11 @@ class Placed:
         """Whether the affine that was found is the one used; else it is the guess."""
         return all(gate.verdict != "fail" for gate in self.gates)
 
+    @property
+    def turn_deg(self) -> float:
+        """Rotation by the affine that is used; the guess turns nothing."""
+        return self.shape.rotation_deg if self.trusted else 0.0
+
 
 def place(fixed: View, moving: View, search: Search, bounds: Mapping[str, Bound]) -> Placed:
     """Register a moving view; where that fails, fall back on the guess from the tilt.

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from octflow.core.backend import BackendName
 from octflow.core.gates import AtLeast, AtMost
 from octflow.core.settings import Settings
 
@@ -101,5 +102,11 @@ class RegisterSettings(Settings):
     """Experimental: inclination, azimuth and birefringence of every voxel, as volumes."""
     in_depth: InDepth = InDepth()
     """How both are made."""
+    backend: BackendName = "python"
+    """Who brings the maps of all illuminations onto the same pixels, averages them and solves for
+    the fibre axes: python, octave, matlab, or matlab-engine; section `matlab` says how they are
+    run. The affines are found by Python."""
+    backend_id: str | None = None
+    """Digest of the functions of the others, filled in when it is read."""
     colour_window_dn: tuple[float, float] = (0.0, 1.2e-3)
     """Birefringence shown black and shown at full brightness."""
