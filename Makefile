@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := phantom
 BENCH := .venv-bench
 
-.PHONY: help install demo simulate accuracy dag report format lint types octave slurm sshd chromium parity test test-fast generated benchmark-mosaics clean
+.PHONY: help install demo demo-octave simulate accuracy dag report format lint types octave slurm sshd chromium parity test test-fast generated benchmark-mosaics clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -31,6 +31,11 @@ demo: simulate  ## reconstruct a simulated brain and say where the pictures are
 	@echo "  $(DEMO)/project/mosaic-*/stitched/*.jpg"
 	@echo "Report:     $(DEMO)/report.html"
 	@echo "Again:      . $(BIN)/activate && snakemake --profile zircon"
+
+demo-octave: install octave  ## reconstruct the same brain by GNU Octave, and compare it with its truth
+	$(BIN)/octflow simulate $(DEMO)-octave --backend octave
+	$(BIN)/snakemake --profile demo --configfile $(DEMO)-octave/config.yaml
+	$(BIN)/octflow accuracy $(DEMO)-octave
 
 accuracy: install  ## compare the demo with its truth
 	$(BIN)/octflow accuracy $(DEMO)
@@ -96,4 +101,4 @@ test: lint types octave slurm sshd chromium  ## run all checks
 	$(BIN)/pytest -n 2 --dist loadfile
 
 clean:  ## remove the demo's results and what was built; never the simulated raw tiles
-	rm -rf $(DEMO)/project $(DEMO)/report.html build
+	rm -rf $(DEMO)/project $(DEMO)-octave/project $(DEMO)/report.html build

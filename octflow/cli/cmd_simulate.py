@@ -1,10 +1,12 @@
 """`octflow simulate`: an acquisition whose truth is known."""
 
 from pathlib import Path
+from typing import get_args
 
 import click
 import yaml
 
+from octflow.core.backend import BACKEND_STAGES, BackendName
 from octflow.io.atomic import replacing
 from octflow.simulate.acquisition import exposures, scan
 from octflow.simulate.presets import preset
@@ -60,6 +62,13 @@ _SCAN = ("grid_size_x", "tile_size_x_px", "tile_size_y_px", "overlap_fraction")
     help="Drop one tile every SECONDS, as an acquisition does.",
 )
 @click.option("--grow", is_flag=True, help="Let files grow slowly instead of renaming them.")
+@click.option(
+    "--backend",
+    type=click.Choice(get_args(BackendName)),
+    default="python",
+    show_default=True,
+    help="Who reconstructs it, by its config.yaml: see matlab/README.md.",
+)
 def command(
     folder: Path,
     size: str,
@@ -68,6 +77,7 @@ def command(
     grow: bool,
     third_illumination: bool,
     interleaved: bool,
+    backend: BackendName,
     **changes: float | str | None,
 ) -> None:
     """Simulate a PS-OCT acquisition into FOLDER.
@@ -81,6 +91,7 @@ def command(
       octflow simulate phantom
       octflow simulate /tmp/brain --preset tiny --seed 3
       octflow simulate /tmp/live --pace 10 --grow
+      octflow simulate /tmp/again --backend octave
       snakemake --cores 2 --configfile /tmp/brain/config.yaml
     """  # noqa: D301 - \b keeps click from joining the lines
     simulation = _simulation(
@@ -88,7 +99,7 @@ def command(
     )
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "config.yaml") as part:
-        part.write_text(yaml.safe_dump(config_of(simulation, folder), sort_keys=False))
+        part.write_text(yaml.safe_dump(config_of(simulation, folder, backend), sort_keys=False))
     length = len(exposures(simulation))
     tiles = scan(simulation, folder, pace_s=pace, grow=grow)
     with click.progressbar(tiles, length=length, label="scanning", show_pos=True) as bar:
@@ -119,10 +130,12 @@ def _simulation(
     return Simulation.model_validate(plain)
 
 
-def config_of(simulation: Simulation, folder: Path) -> dict[str, object]:
+def config_of(
+    simulation: Simulation, folder: Path, backend: BackendName = "python"
+) -> dict[str, dict[str, object]]:
     """Return the configuration with which the simulated acquisition is reconstructed."""
     base = folder.absolute()
-    return {
+    config: dict[str, dict[str, object]] = {
         "project": {
             "name": base.name,
             "subject": "phantom",
@@ -147,3 +160,8 @@ def config_of(simulation: Simulation, folder: Path) -> dict[str, object]:
         # Below the deepest part of the surface, whose relief is some 50 samples.
         "stack": {"top_px": 80},
     }
+    for stage in BACKEND_STAGES if backend != "python" else ():
+        # Of complex tiles nothing is converted.
+        if (stage, simulation.raw_kind) != ("convert", "complex"):
+            config.setdefault(stage, {})["backend"] = backend
+    return config

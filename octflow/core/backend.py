@@ -9,6 +9,9 @@ from octflow.core.settings import Settings
 BackendName = Literal["python", "octave", "matlab", "matlab-engine"]
 """python: this package; the others run one source, under GNU Octave, MATLAB, or MATLAB Engine."""
 
+BACKEND_STAGES = ("convert", "process", "register")
+"""Sections of the configuration that have a key `backend`."""
+
 
 class MatlabSettings(Settings):
     """How the functions of the folder `matlab` are run, by those stages whose backend it is.

@@ -22,7 +22,8 @@ from pydantic import BaseModel, ValidationError
 from octflow.core.backend import BackendName, MatlabSettings
 from octflow.core.errors import DataError, TileError
 from octflow.core.record import Backend
-from octflow.io.matlab_programs import Ended, run_program
+from octflow.io.matlab_programs import run_program
+from octflow.io.matlab_watch import Ended
 from octflow.io.nifti import read_nifti
 
 log = logging.getLogger(__name__)

@@ -1,50 +1,23 @@
 """Start GNU Octave, MATLAB, or MATLAB Engine on a job, watch it, and say how it ended."""
 
-import importlib
-import io
 import logging
 import os
-import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from octflow.core.backend import BackendName, MatlabSettings
 from octflow.core.errors import SettingsError
+from octflow.io.matlab_engine import run_engine
+from octflow.io.matlab_watch import GRACE_S, LOOK_S, Ended, Voice, Watch
 
 log = logging.getLogger(__name__)
 
-_LOOK_S = 0.1
-"""Time between two looks at a program that runs."""
-_GRACE_S = 5.0
-"""Time from asking a program to end to killing it."""
-_TOLD_TO_END = re.compile(r"caught signal (Terminated|Hangup)")
-_LICENCE = re.compile(r"licen[cs]e (manager|checkout|server)|licensing error", re.IGNORECASE)
-_NO_MEMORY = re.compile(r"out of memory|bad_alloc|MATLAB:nomem", re.IGNORECASE)
 _OUT_OF_MEMORY = {signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV}
 """Signals that programs get, or give themselves, mostly for want of memory."""
-_MEANT_NOTHING = "error: ignoring const execution_exception& while preparing to exit"
-"""What Octave 7 says at its end, whatever it has done."""
-_INSTALL = (
-    "expected MATLAB Engine for Python, of the release of the MATLAB that is installed, such as "
-    "python -m pip install 'matlabengine==25.2.*' for R2025b or 'matlabengine==24.1.*' for R2024a; "
-    "or backend: matlab, which needs no Engine"
-)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a program ended."""
-
-    how: str
-    """In words, with the last line that it said."""
-    kind: str
-    """What sort of failure it is if it left work undone."""
 
 
 def run_program(
@@ -71,7 +44,7 @@ def run_program(
         There is no such program.
     """
     if backend == "matlab-engine":
-        return _run_engine(settings, job, report)
+        return run_engine(settings, job, report)
     statement = _statement(settings, job)
     if backend == "matlab":
         command = [settings.executable, *settings.options, "-batch", statement]
@@ -99,55 +72,6 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _said(text: str) -> list[str]:
-    lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and line != _MEANT_NOTHING]
-
-
-class _Watch:
-    """Knows for how long nothing was finished."""
-
-    def __init__(self, report: Path, timeout_s: float) -> None:
-        self._report, self._timeout_s = report, timeout_s
-        self._seen, self._since_s = 0, time.monotonic()
-
-    @property
-    def over(self) -> bool:
-        """Whether it is too long."""
-        seen = self._report.stat().st_mtime_ns if self._report.exists() else 0
-        if seen != self._seen:
-            self._seen, self._since_s = seen, time.monotonic()
-        return time.monotonic() - self._since_s > self._timeout_s
-
-
-class _Voice:
-    """Passes what a program says on to the log, line by line, and keeps it."""
-
-    def __init__(self, name: str, so_far: Callable[[], str]) -> None:
-        self._name, self._so_far = name, so_far
-        self._passed = 0
-
-    def listen(self, *, to_the_end: bool = False) -> None:
-        """Pass whole lines on that are new; at the end, also one that was not ended."""
-        text = self._so_far()
-        stop = len(text) if to_the_end else text.rfind("\n") + 1
-        for line in _said(text[self._passed : stop]):
-            log.info("%s: %s", self._name, line)
-        self._passed = max(self._passed, stop)
-
-    def ended(self, how: str, kind: str | None = None) -> Ended:
-        """Say how it ended; what it said tells of licences and memory."""
-        self.listen(to_the_end=True)
-        text = self._so_far()
-        lines = _said(text)
-        if _LICENCE.search(text) or _TOLD_TO_END.search(text):
-            kind = "transient"
-        elif _NO_MEMORY.search(text):
-            kind = "resource"
-        said = f"; it said: {lines[-1]}" if lines else ""
-        return Ended(f"{self._name}: {how}{said}", kind or "code")
-
-
 def _run(
     command: list[str],
     key: str,
@@ -158,7 +82,7 @@ def _run(
 ) -> Ended:
     said = job.with_suffix(".log")
     name = Path(command[0]).name
-    voice = _Voice(name, lambda: said.read_text(errors="replace"))
+    voice = Voice(name, lambda: said.read_text(errors="replace"))
     log.info("running %s", " ".join(command))
     # A file, not a pipe: what the program leaves running may hold a pipe open for ever.
     with said.open("w") as out:
@@ -177,13 +101,13 @@ def _run(
                 f"{key} {command[0]}: found {error.strerror}, expected a program, or backend: "
                 "python"
             ) from error
-    watch = _Watch(report, timeout_s)
+    watch = Watch(report, timeout_s)
     try:
         while process.poll() is None:
             if watch.over:
                 return voice.ended(f"nothing done for {timeout_s:g} s, killed", "transient")
             voice.listen()
-            time.sleep(_LOOK_S)
+            time.sleep(LOOK_S)
     finally:
         _kill(process)
     return voice.ended(*_status(process.returncode))
@@ -191,7 +115,7 @@ def _run(
 
 def _kill(process: subprocess.Popen) -> None:
     """End a program and all that it started: first in peace."""
-    for number, wait_s in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, _GRACE_S)):
+    for number, wait_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, GRACE_S)):
         try:
             os.killpg(process.pid, number)
         except ProcessLookupError:
@@ -217,58 +141,3 @@ def _status(status: int) -> tuple[str, str | None]:
     except ValueError:
         return f"exit status {status}", None
     return f"killed by {by.name}", "resource" if by in _OUT_OF_MEMORY else "transient"
-
-
-def _run_engine(settings: MatlabSettings, job: Path, report: Path) -> Ended:
-    """Run a job in a MATLAB of its own, started through its Engine."""
-    try:
-        module = importlib.import_module("matlab.engine")
-    except Exception as error:  # what an Engine of another release raises is not documented
-        raise SettingsError(f"backend matlab-engine: found {error}, {_INSTALL}") from error
-    out, err = io.StringIO(), io.StringIO()
-    voice = _Voice("matlab-engine", lambda: out.getvalue() + err.getvalue())
-    try:
-        starting = module.start_matlab(" ".join(settings.options), background=True)
-        engine = starting.result(settings.timeout_s)
-    except Exception as error:  # noqa: BLE001 - likewise; mostly a licence that was not to be had
-        return voice.ended(f"MATLAB did not start: {error}", "transient")
-    try:
-        return _in_engine(
-            engine, settings, job, voice, (out, err), _Watch(report, settings.timeout_s)
-        )
-    finally:
-        _quit(engine)
-
-
-def _in_engine(
-    engine: Any,  # noqa: ANN401 - a proxy that has all functions of MATLAB as methods
-    settings: MatlabSettings,
-    job: Path,
-    voice: _Voice,
-    streams: tuple[io.StringIO, io.StringIO],
-    watch: _Watch,
-) -> Ended:
-    try:
-        for path in (settings.folder, settings.functions):
-            if path:
-                engine.addpath(path, nargout=0)
-        out, err = streams
-        running = engine.run_job(str(job), nargout=0, background=True, stdout=out, stderr=err)
-        while not running.done():
-            if watch.over:
-                running.cancel()
-                return voice.ended(f"nothing done for {settings.timeout_s} s, stopped", "transient")
-            voice.listen()
-            time.sleep(_LOOK_S)
-        running.result()
-    except Exception as error:  # noqa: BLE001 - MATLAB's own errors, and the end of MATLAB itself
-        kind = "transient" if _LICENCE.search(str(error)) else None
-        return voice.ended(f"{type(error).__name__}: {error}", kind)
-    return voice.ended("exit status 0")
-
-
-def _quit(engine: Any) -> None:  # noqa: ANN401
-    try:
-        engine.quit()
-    except Exception as error:  # noqa: BLE001 - one that is gone already cannot be ended
-        log.info("matlab-engine: %s", error)

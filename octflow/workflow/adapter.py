@@ -16,7 +16,7 @@ from octflow.core.record import Outcome, Unit
 from octflow.core.settings import Settings
 from octflow.io.records import write_record
 from octflow.workflow.records import Attempt, lineage_folder
-from octflow.workflow.retry import back_off
+from octflow.workflow.retry import back_off, refuse_defect
 
 log = logging.getLogger("octflow")
 
@@ -41,9 +41,11 @@ def run(function: Callable[..., Outcome], snakemake: Any) -> None:  # noqa: ANN4
     """
     _set_up_logging(Path(snakemake.log[0]))
     attempts = lineage_folder(snakemake.rule, Unit.model_validate(snakemake.params.unit))
-    back_off(attempts, snakemake.resources.get("retry_wait_s", 0))
+    wait_s = snakemake.resources.get("retry_wait_s", 0)
+    back_off(attempts, wait_s)
     attempt = _attempt(function, snakemake)
     try:
+        refuse_defect(attempts, wait_s)
         outcome = function(**arguments(function, snakemake))
         declared = {k: Path(p) for k, p in snakemake.output.items() if k not in RESERVED}
         record = attempt.succeeded(outcome, declared)

@@ -4,12 +4,14 @@ import logging
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from octflow.core.backend import MatlabSettings
 from octflow.core.errors import SettingsError, TileError
+from octflow.io import matlab_engine
 from octflow.io.matlab_job import MatlabTile, read_made, run_batch, work_folder
 
 import matlab_programs as programs
@@ -21,36 +23,43 @@ WRITE = "write_nifti(tile.outputs.map, single([1, 2; 3, 4; 5, 6]), [1, 1, 1]);"
 TILES = (1, 2, 3)
 
 
+def run_in(folder, body=WRITE, *, backend="octave", tiles=TILES, threads=1, **said):
+    """Let a backend run a step of the lab's over tiles, in a folder that stays."""
+    work = folder / "it's work"
+    work.mkdir(exist_ok=True)
+    lab = programs.functions(folder / "lab", run_test=body)
+    return run_batch(
+        "test",
+        [MatlabTile(t, folder / f"in-{t}", {"map": work / f"map-{t}.nii"}) for t in tiles],
+        {"n": 3},
+        backend=backend,
+        settings=programs.settings(functions=lab, **said),
+        digest="sha256:0",
+        work=work,
+        threads=threads,
+    )
+
+
 @pytest.fixture
 def run(tmp_path):
-    """Let a backend run a step of the lab's over three tiles, in a folder that stays."""
-    work = tmp_path / "it's work"
-    work.mkdir()
-
-    def run(body=WRITE, *, backend="octave", threads=1, **said):
-        lab = programs.functions(tmp_path / "lab", run_test=body)
-        tiles = [MatlabTile(t, tmp_path / f"in-{t}", {"map": work / f"map-{t}.nii"}) for t in TILES]
-        return run_batch(
-            "test",
-            tiles,
-            {"n": 3},
-            backend=backend,
-            settings=programs.settings(functions=lab, **said),
-            digest="sha256:0",
-            work=work,
-            threads=threads,
-        )
-
-    return run
+    return partial(run_in, tmp_path)
 
 
-@pytest.fixture
-def engine(monkeypatch):
-    """Put the stand-in of the Engine where Python finds it, for one test."""
-    monkeypatch.syspath_prepend(str(programs.ENGINE))
-    yield
+@pytest.fixture(scope="module")
+def engine():
+    """Put the stand-in of the Engine where Python finds it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(programs.ENGINE))
+        yield
     for name in ("matlab.engine", "matlab"):
         sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory, engine):
+    """Return settings with which a backend, or what stands in for it, is found."""
+    matlab = programs.program(tmp_path_factory.mktemp("bin"), "matlab", programs.MATLAB)
+    return {"octave": {}, "matlab": {"executable": matlab}, "matlab-engine": {}}
 
 
 def on_second(body):
@@ -98,16 +107,28 @@ def test_an_engine_that_hangs_is_stopped(run, engine):
     assert kinds(batch) == {1: "ok", 2: "transient", 3: "transient"}
 
 
+def test_an_engine_that_does_not_listen_is_left_to_itself(run, engine, monkeypatch, caplog):
+    monkeypatch.setattr(matlab_engine, "GRACE_S", 0.5)
+    batch = run(on_second("pause(8)"), backend="matlab-engine", options=["-deaf"], timeout_s=4)
+    assert kinds(batch) == {1: "ok", 2: "transient", 3: "transient"}
+    assert "MATLAB does not end, and is left to itself" in caplog.text
+
+
 def test_an_engine_without_licence_may_have_one_later(run, engine):
     batch = run(backend="matlab-engine", options=["-nolicense"])
     assert kinds(batch) == dict.fromkeys(TILES, "transient")
     assert "License Manager Error" in batch.verdicts[1].message
 
 
-@pytest.mark.skipif("matlab" in sys.modules, reason="there is an Engine")
-def test_without_the_engine_it_is_said_how_it_is_installed(run):
-    with pytest.raises(SettingsError, match=r"matlabengine==25\.2\.\*' for R2025b"):
-        run(backend="matlab-engine")
+@pytest.mark.parametrize(
+    ("executable", "said"),
+    [("matlab", r"24\.1\.\*' for R2024a"), ("R2024b/bin/matlab", r"R2024b: .*==24\.2\.\*'")],
+)
+def test_without_the_engine_it_is_said_how_it_is_installed(run, monkeypatch, executable, said):
+    # So Python is told that there is none.
+    monkeypatch.setitem(sys.modules, "matlab.engine", None)
+    with pytest.raises(SettingsError, match=said):
+        run(backend="matlab-engine", executable=executable)
 
 
 def test_a_program_that_there_is_not_is_named_with_its_key():
@@ -130,6 +151,8 @@ def run_without_program():
         )
 
 
+BACKENDS = ("octave", "matlab", "matlab-engine")
+HALF = "f = fopen(tile.outputs.map, 'w'); fwrite(f, zeros(100, 1)); fclose(f);"
 FAULTS = {
     "bad data": ("refuse(tile.input, 'noise', 'tissue')", "data", "found noise, expected tissue"),
     "a defect": ("no_such_function(1)", "code", "no_such_function"),
@@ -137,31 +160,61 @@ FAULTS = {
     "no memory": ("zeros(1e5, 1e5, 1e5)", "resource", "out of memory"),
     "no licence": ("error('MATLAB:license:checkoutFailed', 'gone')", "transient", "gone"),
     "a kill": ("kill(getpid(), 9)", "resource", "killed by SIGKILL"),
+    "a kill in a file": (f"{HALF} kill(getpid(), 9)", "resource", "killed by SIGKILL"),
     "a crash": ("kill(getpid(), 6)", "resource", "killed by SIGABRT"),
+    "another crash": ("kill(getpid(), 11)", "resource", "killed by SIGSEGV"),
     "an end": ("exit(3)", "code", "exit status 3"),
     "a quiet end": ("exit(0)", "code", "exit status 0"),
+    "half a file": (f"{HALF} return", "code", "found 100 bytes, expected 376"),
+    "no file": ("return", "code", "found 0 bytes, expected 376"),
 }
+"""What a function does to one tile, what sort of failure that is, what is said of it."""
+ENDED = "MATLAB has already terminated"
+"""All that the Engine says of a MATLAB that ended, whatever ended it."""
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def faulty(request, stand_in, tmp_path_factory):
+    """A batch in which all faults happen, with a good tile before and after each of them."""
+    folder = tmp_path_factory.mktemp("faulty")
+    cases = (f"case {2 * k}, {body}" for k, (body, *_) in enumerate(FAULTS.values(), 1))
+    body = "\n".join(["switch tile.tile", *cases, "end", WRITE])
+    tiles = range(1, 2 * len(FAULTS) + 2)
+    said = stand_in[request.param]
+    batch = run_in(folder, body, backend=request.param, tiles=tiles, **said)
+    return request.param, folder, batch
+
+
+def test_no_fault_of_one_tile_is_that_of_another(faulty):
+    _, folder, batch = faulty
+    good = range(1, 2 * len(FAULTS) + 2, 2)
+    assert [found_of(batch, t) for t in good] == [[[1, 3, 5], [2, 4, 6]]] * len(good)
+    assert list(folder.rglob("octave-workspace")) == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_of_one_tile_is_no_other_tiles(run, fault, tmp_path):
-    body, kind, said = FAULTS[fault]
-    batch = run(on_second(body))
-    assert kinds(batch) == {1: "ok", 2: kind, 3: "ok"}
-    with pytest.raises(TileError, match=said):
-        batch.of(2)
-    assert list(tmp_path.rglob("octave-workspace")) == []
+def test_what_happened_to_a_tile_is_said_and_decides_whether_it_is_tried_again(faulty, fault):
+    backend, _, batch = faulty
+    _, kind, said = FAULTS[fault]
+    if backend == "matlab-engine" and said.startswith(("killed", "exit")):
+        kind, said = "resource", ENDED
+    with pytest.raises(TileError, match=said) as failed:
+        found_of(batch, 2 * list(FAULTS).index(fault) + 2)
+    assert failed.value.kind == kind
 
 
-def test_a_program_that_is_told_to_end_is_not_started_again(run, tmp_path):
-    batch = run(on_second("kill(getpid(), 15); pause(10)"))
+@pytest.mark.parametrize("backend", ["octave", "matlab"])
+def test_a_program_that_is_told_to_end_is_not_started_again(run, stand_in, tmp_path, backend):
+    ended = on_second("kill(getpid(), 15); pause(10)")
+    batch = run(ended, backend=backend, **stand_in[backend])
     assert kinds(batch) == {1: "ok", 2: "transient", 3: "transient"}
     assert list(tmp_path.rglob("octave-workspace")) == []
 
 
-def test_a_program_that_hangs_is_killed_with_all_it_started(run, tmp_path):
-    hanging = "system('sleep 61.7 & sleep 61.7')"
-    batch = run(on_second(hanging), timeout_s=4)
+@pytest.mark.parametrize("backend", ["octave", "matlab"])
+def test_a_program_that_hangs_is_killed_with_all_it_started(run, stand_in, backend):
+    hanging = on_second("system('sleep 61.7 & sleep 61.7')")
+    batch = run(hanging, backend=backend, timeout_s=4, **stand_in[backend])
     assert kinds(batch) == {1: "ok", 2: "transient", 3: "transient"}
     assert "nothing done for 4 s" in batch.verdicts[2].message
     assert not alive("sleep\x0061.7\x00")
@@ -173,10 +226,15 @@ def alive(command):
     return [line for line in lines if line.exists() and line.read_text() == command]
 
 
-def test_memory_that_is_limited_is_a_matter_of_resources(run, tmp_path):
-    limited = programs.program(tmp_path, "octave", 'ulimit -v 1000000\nexec octave-cli "$@"\n')
-    batch = run(on_second("x = ones(3e4, 3e4)"), octave=limited)
-    assert kinds(batch) == {1: "ok", 2: "resource", 3: "ok"}
+@pytest.mark.parametrize("backend", ["octave", "matlab"])
+def test_memory_that_is_limited_is_a_matter_of_resources(run, tmp_path, backend):
+    script = "ulimit -v 1000000\n" + programs.OF_BACKEND[backend]
+    limited = programs.program(tmp_path, "limited", script)
+    # The first request is an error that is caught; the second ends the program.
+    wanted = "switch tile.tile, case 2, ones(3e4, 3e4); case 3, zeros(1e6, 1e6); end"
+    key = {"matlab": "executable", "octave": "octave"}[backend]
+    batch = run(f"{wanted}\n{WRITE}", backend=backend, **{key: limited})
+    assert kinds(batch) == {1: "ok", 2: "resource", 3: "resource"}
 
 
 def test_a_licence_that_is_not_to_be_had_may_be_later(run, tmp_path):
@@ -186,24 +244,19 @@ def test_a_licence_that_is_not_to_be_had_may_be_later(run, tmp_path):
     assert kinds(batch) == dict.fromkeys(TILES, "transient")
 
 
-def test_half_a_file_is_found_whatever_the_report_says(run):
-    half = "f = fopen(tile.outputs.map, 'w'); fwrite(f, zeros(100, 1)); fclose(f); return"
-    batch = run(on_second(half))
-    assert kinds(batch) == dict.fromkeys(TILES, "ok")
-    with pytest.raises(TileError, match="found 100 bytes, expected 376"):
-        found_of(batch, 2)
-
-
 def test_another_shape_or_type_is_found(run):
     batch = run("write_nifti(tile.outputs.map, single([1, 2, 3; 4, 5, 6]), [1, 1, 1]);")
     with pytest.raises(TileError, match=r"found float32 \(3, 2\), expected float32 \(2, 3\)"):
         found_of(batch, 1)
 
 
-def test_what_the_program_says_is_in_the_log(run, caplog):
+def test_what_the_program_says_is_in_the_log_as_it_comes(run, caplog):
     with caplog.at_level(logging.INFO):
-        run("disp('half way'); " + WRITE)
-    assert caplog.text.count("octave-cli: half way") == 3
+        run(on_second("disp('half way'); fflush(stdout); pause(1.5)"))
+    said = {r.getMessage(): r.created for r in caplog.records}
+    (half_way,) = (at for line, at in said.items() if line == "octave-cli: half way")
+    (done,) = (at for line, at in said.items() if line.startswith("octave-cli: tile 2 done"))
+    assert done - half_way > 1
 
 
 ALONE = """
@@ -211,6 +264,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import matlab_programs as programs
+from octflow.io import matlab_engine
 from octflow.io.matlab_job import MatlabTile, run_batch
 here = Path(sys.argv[2])
 tiles = [MatlabTile(t, here / "in", {"map": here / f"map-{t}.nii"}) for t in (1, 2)]

@@ -12,6 +12,8 @@ MATLAB = """\
 if [ $# != 2 ] || [ "$1" != -batch ]; then echo "matlab: found $*" >&2; exit 2; fi
 exec octave-cli --no-gui -qf --eval "$2"
 """
+OF_BACKEND = {"octave": 'exec octave-cli "$@"\n', "matlab": MATLAB}
+"""What programs do that a test changes."""
 
 
 def program(folder, name, text):

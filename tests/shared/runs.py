@@ -24,9 +24,9 @@ def simulate(folder, preset, *options):
     return folder
 
 
-def smallest_slice(folder):
+def smallest_slice(folder, *options):
     """Simulate one slice in two illuminations, each of one tile."""
-    simulate(folder, "tiny", "--slices", "1")
+    simulate(folder, "tiny", "--slices", "1", *options)
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["experiment"]["grid_size_y"] = 1
     for row in config["experiment"]["illuminations"]:

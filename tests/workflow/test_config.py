@@ -31,6 +31,15 @@ def test_the_shipped_configuration_describes_the_demo():
     assert shipped.project.slice_thickness_um == simulated.project.slice_thickness_um
 
 
+@pytest.mark.parametrize(("kind", "by_python"), [("spectral", []), ("complex", ["convert"])])
+def test_a_simulation_asks_for_another_backend_wherever_it_may_be_asked_for(kind, by_python):
+    simulation = preset("tiny").model_copy(update={"raw_kind": kind})
+    config = read_config(config_of(simulation, CONFIG.parent / "phantom", "octave"))
+    found = {name: part.backend for name, part in config if hasattr(part, "backend")}
+    assert found.keys() >= {"convert", "process"}
+    assert [name for name, backend in found.items() if backend == "python"] == by_python
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -1,11 +1,15 @@
 """A stand-in for MATLAB Engine for Python: its documented interface, before GNU Octave.
 
 Of `start_matlab`, futures and functions as methods it knows what the documentation of the Engine
-says and octflow uses; other keywords are refused. Options are refused that Octave has not either.
+says and octflow uses; other keywords are refused. A MATLAB started with -nolicense has no licence;
+one with -deaf cannot be interrupted.
 """
 
 import subprocess
 import time
+
+_DONE, _ERROR = 77, 1
+"""Exit statuses of a function that returned, and of one that raised an error."""
 
 
 class EngineError(Exception):
@@ -14,6 +18,10 @@ class EngineError(Exception):
 
 class MatlabExecutionError(Exception):
     """A function raised an error."""
+
+
+class RejectedExecutionError(Exception):
+    """MATLAB ended while it worked."""
 
 
 class CancelledError(Exception):
@@ -27,13 +35,16 @@ class TimeoutError(Exception):
 class FutureResult:
     """What a call in the background returns."""
 
-    def __init__(self, process, stdout, stderr):
-        self._process, self._streams, self._cancelled = process, (stdout, stderr), False
+    def __init__(self, process, streams, *, deaf):
+        self._process, self._streams, self._cancelled = process, streams, False
+        self._deaf = deaf
 
     def done(self):
         return self._cancelled or self._process.poll() is not None
 
     def cancel(self):
+        if self._deaf:
+            return False
         self._process.kill()
         self._process.communicate()
         self._cancelled = True
@@ -52,8 +63,10 @@ class FutureResult:
         for stream, text in zip(self._streams, said, strict=True):
             if stream is not None:
                 stream.write(text)
-        if self._process.returncode:
+        if self._process.returncode == _ERROR:
             raise MatlabExecutionError(said[1])
+        if self._process.returncode != _DONE:
+            raise RejectedExecutionError("MATLAB has already terminated.")
 
 
 class FutureMatlab:
@@ -63,7 +76,7 @@ class FutureMatlab:
         self._option = option
 
     def result(self, timeout=None):
-        if self._option == "-nolicense":
+        if "-nolicense" in self._option.split():
             raise EngineError("MATLAB process cannot be terminated: License Manager Error -4.")
         time.sleep(0)
         return MatlabEngine(self._option)
@@ -75,9 +88,12 @@ class MatlabEngine:
     def __init__(self, option):
         self._options = option.split()
         self._paths = []
+        self._working = []
 
     def quit(self):
         self._paths = None
+        for process in self._working:
+            process.communicate()
 
     def __getattr__(self, name):
         if name.startswith("_"):
@@ -98,11 +114,13 @@ class MatlabEngine:
     def _start(self, name, arguments, stdout, stderr):
         quoted = ", ".join("'" + a.replace("'", "''") + "'" for a in arguments)
         added = "".join("addpath('" + p.replace("'", "''") + "'); " for p in self._paths)
-        command = ["octave-cli", "--no-gui", "-qf", "--eval", f"{added}{name}({quoted})"]
+        statement = f"{added}{name}({quoted}); exit({_DONE})"
+        command = ["octave-cli", "--no-gui", "-qf", "--eval", statement]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        return FutureResult(process, stdout, stderr)
+        self._working.append(process)
+        return FutureResult(process, (stdout, stderr), deaf="-deaf" in self._options)
 
 
 def start_matlab(option="-nodesktop", background=False, **keywords):
