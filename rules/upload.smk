@@ -24,7 +24,7 @@ rule upload_batch:
         mem_mb=1000,
         runtime=1440,
     params:
-        project=session.config.project.name,
+        subject=session.config.project.subject,
         settings=session.upload_settings,
         limits=session.upload_limits,
         access=session.upload_access,
@@ -55,7 +55,7 @@ rule upload_mosaic:
         mem_mb=1000,
         runtime=1440,
     params:
-        project=session.config.project.name,
+        subject=session.config.project.subject,
         settings=session.upload_settings,
         limits=session.upload_limits,
         access=session.upload_access,
@@ -86,7 +86,7 @@ rule upload_volume:
         mem_mb=1000,
         runtime=1440,
     params:
-        project=session.config.project.name,
+        subject=session.config.project.subject,
         settings=session.upload_settings,
         limits=session.upload_limits,
         access=session.upload_access,
@@ -118,7 +118,7 @@ rule upload_slice:
         mem_mb=1000,
         runtime=1440,
     params:
-        project=session.config.project.name,
+        subject=session.config.project.subject,
         settings=session.upload_settings,
         limits=session.upload_limits,
         access=session.upload_access,

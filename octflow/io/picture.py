@@ -209,15 +209,29 @@ def write_sheet(path: Path, panels: Sequence[Panel], *, title: str, across: int 
     """
     across = min(across, len(panels))
     down = -(-len(panels) // across)
-    figure = Figure(figsize=(4.2 * across, 3.8 * down + 0.5), layout="constrained")
+    size_in = (4.2 * across, 3.8 * down + 0.5)
+    figure = Figure(figsize=size_in)
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
-    axes = figure.subplots(down, across, squeeze=False).ravel()
+    figure.suptitle(title, y=1 - 0.25 / size_in[1], va="center")
+    axes = figure.subplots(down, across, squeeze=False, gridspec_kw=_places(size_in)).ravel()
     for axis, panel in zip(axes, panels, strict=False):
         _draw(figure, axis, panel)
     for axis in axes[len(panels) :]:
         axis.axis("off")
     write_figure(path, figure)
+
+
+def _places(size_in: tuple[float, float]) -> dict[str, float]:
+    """Return where the panels of a sheet lie; fitting them to their labels takes far longer."""
+    x_in, y_in = size_in
+    return {
+        "left": 0.5 / x_in,
+        "right": 1 - 0.45 / x_in,
+        "bottom": 0.35 / y_in,
+        "top": 1 - 0.85 / y_in,
+        "wspace": 0.25,
+        "hspace": 0.25,
+    }
 
 
 def write_figure(path: Path, figure: Figure) -> None:
@@ -233,7 +247,7 @@ def _draw(figure: Figure, axis: Axes, panel: Panel) -> None:
     n_y, n_x = (panel.every * size - 0.5 for size in panel.array.shape[:2])
     colours, extent = _colour_map(panel.colours), (-0.5, n_x, n_y, -0.5)
     drawn = axis.imshow(shown, vmin=low, vmax=high, cmap=colours, extent=extent)
-    axis.set_title(panel.title, fontsize=10)
+    axis.set_title(panel.title, fontsize=10, y=1.0)
     axis.tick_params(labelsize=7)
     if panel.turning:
         key = axis.inset_axes((0.01, 0.01, 0.18, 0.18))

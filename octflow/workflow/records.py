@@ -6,10 +6,10 @@ import os
 import platform
 import resource
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,6 @@ def _executor(pool: str, threads: int) -> Executor:
 
 @cache
 def _code(stage_version: int) -> Code:
-    packages = sorted(f"{d.name}=={d.version}" for d in distributions())
     commit = current_commit()
     return Code(
         package="octflow",
@@ -149,8 +148,17 @@ def _code(stage_version: int) -> Code:
         dirty=None if commit is None else bool(_git("status", "--porcelain", "-uno")),
         stage_version=stage_version,
         backend="python",
-        environment=content_id(packages),
+        environment=content_id(_packages()),
     )
+
+
+def _packages() -> list[str]:
+    """Return name and version of all packages, from the names of the folders that tell of them.
+
+    What is in those folders takes some forty times as long to read, and says the same.
+    """
+    folders = (Path(folder) for folder in sys.path)
+    return sorted({path.stem for folder in folders for path in folder.glob("*.*-info")})
 
 
 def current_commit() -> str | None:

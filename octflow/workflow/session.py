@@ -104,7 +104,7 @@ class Session(Needs):
     @property
     def upload_settings(self) -> dict[str, Any]:
         """What decides where products are sent; what else is sent, and how fast, does not."""
-        return self.config.upload.model_dump(mode="json", include={"target"})
+        return self.config.upload.model_dump(mode="json", include={"target", "names", "raw_name"})
 
     def upload_limits(self, wildcards: Wildcards, threads: int) -> dict[str, Any]:
         """Return how fast products may be sent: not compared, as `archive_along` says."""

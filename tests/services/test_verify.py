@@ -130,7 +130,7 @@ def uploaded(project):
     disk.mkdir()
     settings = UploadSettings.model_validate({"target": {"kind": "folder", "folder": str(disk)}})
     how = {"settings": settings, "limits": UploadLimits(), "access": UploadAccess()}
-    outcome = upload_mosaic(stitched=flag("stitch_enface", mosaic=1), project="p", **how)
+    outcome = upload_mosaic(stitched=flag("stitch_enface", mosaic=1), subject="p", **how)
     parameters = {name: section.plain() for name, section in how.items()}
     path = flag("upload_mosaic", mosaic=1)
     write_flag(path, "upload_mosaic", parameters=parameters, assets=outcome.assets)

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+VOLUMES = ("dBI", "R3D", "O3D")
 NOT_PRODUCTS = {".snakemake", "logs", "benchmarks", "lineage", "state", "records", "watch", "pages"}
 
 
@@ -37,10 +38,11 @@ def smallest_slice(folder):
     return folder
 
 
-def acquisition(simulated, folder, *, archive=False):
+def acquisition(simulated, folder, *, archive=False, volumes=("dBI",)):
     """Make a folder like `simulated` with links to its raw tiles, for a project of its own.
 
-    The archive of random numbers takes long, and is asked for where it is tested.
+    The archive of random numbers takes long, and is asked for where it is tested; so are the other
+    volumes, of which every mosaic has a job each.
     """
     folder.mkdir()
     (folder / "raw").mkdir()
@@ -50,6 +52,7 @@ def acquisition(simulated, folder, *, archive=False):
     text = (simulated / "config.yaml").read_text().replace(str(simulated), str(folder))
     config = yaml.safe_load(text)
     config["archive"] = {"enabled": archive}
+    config.setdefault("volume", {})["modalities"] = list(volumes)
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return folder
 

@@ -39,7 +39,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 PrintMotd no
-SetEnv OCTFLOW_NODE={name} LAB={folder} HOME={folder}
+SetEnv OCTFLOW_NODE={name} LAB={folder} HOME={folder} TMPDIR={folder}
 """
 
 

@@ -28,7 +28,9 @@ def simulated(tmp_path_factory):
 @pytest.fixture(scope="module")
 def half_acquired(simulated, tmp_path_factory):
     """A project whose last mosaic lacks tiles, run; then the tiles, and run again."""
-    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("half") / "tiny", archive=True)
+    folder = runs.acquisition(
+        simulated, tmp_path_factory.mktemp("half") / "tiny", archive=True, volumes=runs.VOLUMES
+    )
     late = sorted((folder / "raw").glob("mosaic_004*"))[1:]
     for path in late:
         path.rename(folder / path.name)
@@ -42,7 +44,9 @@ def half_acquired(simulated, tmp_path_factory):
 @pytest.fixture(scope="module")
 def killed(simulated, tmp_path_factory):
     """A project whose runs were killed three times, then left alone."""
-    folder = runs.acquisition(simulated, tmp_path_factory.mktemp("killed") / "tiny", archive=True)
+    folder = runs.acquisition(
+        simulated, tmp_path_factory.mktemp("killed") / "tiny", archive=True, volumes=runs.VOLUMES
+    )
     for wanted in (4, 20, 40):
         _run_until_killed(folder, wanted)
     return folder, runs.snakemake(folder)

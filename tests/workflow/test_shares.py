@@ -25,7 +25,7 @@ def stitched(folder, **volume):
 
 def test_shares_give_the_bytes_of_one_job_and_one_job_has_no_shares(tmp_path):
     runs.simulate(tmp_path / "simulated", "tiny", "--slices", "1")
-    folder = runs.acquisition(tmp_path / "simulated", tmp_path / "tiny")
+    folder = runs.acquisition(tmp_path / "simulated", tmp_path / "tiny", volumes=runs.VOLUMES)
     said, alone = stitched(folder)
     assert "stitch_share" not in said
     said, shared = stitched(folder, shares=3)

@@ -61,7 +61,7 @@ def plain(tmp_path_factory):
     They are the same tissue again, but only the second column was scanned, or the last row.
     """
     simulated = runs.simulate(tmp_path_factory.mktemp("a") / "tiny", "tiny", "--slices", "1")
-    folder = runs.acquisition(simulated, simulated.parent / "plain")
+    folder = runs.acquisition(simulated, simulated.parent / "plain", volumes=runs.VOLUMES)
     rows = yaml.safe_load((folder / "config.yaml").read_text())["experiment"]["illuminations"]
     rows[0]["overrides"] = [SECOND_COLUMN, LAST_ROW]
     reconfigure(folder, "experiment", illuminations=rows)
@@ -112,7 +112,7 @@ def disguised(plain, folder):
     Snake by columns, up and right, visits (0, 1), (0, 0), (1, 0), (1, 1); row by row, down and
     left, starts at (1, 0). The new session counts the slice as its fourth.
     """
-    runs.acquisition(plain, folder)
+    runs.acquisition(plain, folder, volumes=runs.VOLUMES)
     order = {1: 4, 2: 2, 3: 1, 4: 3}
     for path in sorted((folder / "raw").glob("mosaic_001_*")):
         name = parse_raw_name(path.name)
@@ -137,7 +137,7 @@ def test_other_names_order_packing_and_numbering_give_the_same_brain(plain, tmp_
 
 
 def test_delivered_volumes_and_maps_give_the_same_brain(plain, tmp_path):
-    folder = runs.acquisition(plain, tmp_path / "delivered")
+    folder = runs.acquisition(plain, tmp_path / "delivered", volumes=runs.VOLUMES)
     roles = ["dBI", "R3D", "O3D", "aip", "ret"]
     for role in roles:
         for path in (plain / "project" / "mosaic-001" / "processed").glob(f"*_{role}.nii"):
@@ -158,7 +158,7 @@ def test_delivered_volumes_and_maps_give_the_same_brain(plain, tmp_path):
 
 
 def test_what_delivered_maps_cannot_give_is_not_asked_for(plain, tmp_path):
-    folder = runs.acquisition(plain, tmp_path / "few")
+    folder = runs.acquisition(plain, tmp_path / "few", volumes=runs.VOLUMES)
     roles = ["dBI", "ret", "ori"]
     for path in (plain / "raw").iterdir():
         name = parse_raw_name(path.name)

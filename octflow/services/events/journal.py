@@ -44,7 +44,8 @@ class Journal:
         """Add lines and wait until the disk has them."""
         if not lines:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Its folder alone: one whose project is away must not be made anew under a mount point.
+        self.path.parent.mkdir(exist_ok=True)
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
         with self.path.open("ab", buffering=0) as file:
             before = file.tell()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from octflow.services.events.service import DeliveredError, Events, follow
 from octflow.services.watch.hints import listening, notified
+from octflow.services.watch.lock import see_lock
 from octflow.workflow.config import PIPELINE, Config
 from octflow.workflow.session import Session
 
@@ -107,7 +108,7 @@ def companions_of(
     if any(listener.enabled for listener in config.events.listeners):
         companions.append(Companion("events", delivery(config, project, log), log))
     if (every_s := config.watch.pages_every_s) is not None:
-        companions.append(Companion("pages", writing(config, every_s), log))
+        companions.append(Companion("pages", writing(config, project, every_s), log))
     return companions
 
 
@@ -144,7 +145,7 @@ def delivery(config: Config, project: Path, log: logging.Logger) -> Work:
     return deliver
 
 
-def writing(config: Config, every_s: float) -> Work:
+def writing(config: Config, project: Path, every_s: float) -> Work:
     """Return the writing of the pages: at once, after every so many seconds, and at the end."""
 
     def write(stopped: threading.Event) -> None:
@@ -152,6 +153,7 @@ def writing(config: Config, every_s: float) -> Work:
 
         while True:
             last = stopped.is_set()
+            see_lock(project)
             write_pages(Session(config, PIPELINE), every_s=every_s)
             if last:
                 return

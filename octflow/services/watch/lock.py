@@ -19,6 +19,24 @@ class WatchedError(OctflowError):
     kind = "data"
 
 
+def see_lock(project: Path) -> os.stat_result:
+    """Return what the lock file looks like.
+
+    It is not made where it is lacking: a mount point without its mount is an empty folder, and
+    nothing must be written there.
+
+    Raises
+    ------
+    OSError
+        It is not there, and so the project is not.
+    """
+    path = project / "watch" / "lock"
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is not there: the project is away") from None
+
+
 class ProjectLock:
     """The lock of a project: a file whose folder may go away and come back, as mounts do.
 
@@ -61,12 +79,7 @@ class ProjectLock:
         WatchedError
             It came back with another watcher.
         """
-        try:
-            there = self._path.stat()
-        except FileNotFoundError:
-            # Not taken again where it is lacking: a mount point without its mount is empty.
-            raise FileNotFoundError(f"{self._path} is not there: the project is away") from None
-        if _identity(there) != self._mine():
+        if _identity(see_lock(self._project)) != self._mine():
             self.take()
 
     def release(self) -> None:

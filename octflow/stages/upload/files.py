@@ -1,20 +1,20 @@
 """Stage upload, file to file: what flags list, to the archive."""
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from octflow.core.errors import DataError
-from octflow.core.record import Outcome, Product
+from octflow.core.record import Outcome
 from octflow.io.records import checked, read_record
 from octflow.io.remote.archive import Archive, Item, upload
 from octflow.stages.upload.archives import open_archive
+from octflow.stages.upload.names import archive_paths
 from octflow.stages.upload.settings import UploadAccess, UploadLimits, UploadSettings
 
 
 def upload_batch(
     *,
     archived: Path,
-    project: str,
+    subject: str,
     settings: UploadSettings,
     limits: UploadLimits,
     access: UploadAccess,
@@ -25,8 +25,8 @@ def upload_batch(
     ----------
     archived : Path
         Flag of the archived batch.
-    project : str
-        Name of the project, under which the archive keeps its products.
+    subject : str
+        BIDS subject label.
     settings : UploadSettings
         The archive.
     limits : UploadLimits
@@ -34,13 +34,13 @@ def upload_batch(
     access : UploadAccess
         Where the key is.
     """
-    return _upload([archived], project, open_archive(settings, limits, access))
+    return _upload([archived], subject, settings, open_archive(settings, limits, access))
 
 
 def upload_mosaic(
     *,
     stitched: Path,
-    project: str,
+    subject: str,
     settings: UploadSettings,
     limits: UploadLimits,
     access: UploadAccess,
@@ -51,16 +51,16 @@ def upload_mosaic(
     ----------
     stitched : Path
         Flag of the stitched mosaic.
-    project, settings, limits, access
+    subject, settings, limits, access
         See `upload_batch`.
     """
-    return _upload([stitched], project, open_archive(settings, limits, access))
+    return _upload([stitched], subject, settings, open_archive(settings, limits, access))
 
 
 def upload_volume(
     *,
     joined: Path,
-    project: str,
+    subject: str,
     settings: UploadSettings,
     limits: UploadLimits,
     access: UploadAccess,
@@ -71,17 +71,17 @@ def upload_volume(
     ----------
     joined : Path
         Flag of the stitched volumes.
-    project, settings, limits, access
+    subject, settings, limits, access
         See `upload_batch`.
     """
-    return _upload([joined], project, open_archive(settings, limits, access))
+    return _upload([joined], subject, settings, open_archive(settings, limits, access))
 
 
 def upload_slice(
     *,
     registered: Path,
     volumes: list[Path],
-    project: str,
+    subject: str,
     settings: UploadSettings,
     limits: UploadLimits,
     access: UploadAccess,
@@ -94,15 +94,24 @@ def upload_slice(
         Flag of the registered slice.
     volumes : list of Path
         Flag of its registered volumes; empty where they are not made.
-    project, settings, limits, access
+    subject, settings, limits, access
         See `upload_batch`.
     """
-    return _upload([registered, *volumes], project, open_archive(settings, limits, access))
+    return _upload(
+        [registered, *volumes], subject, settings, open_archive(settings, limits, access)
+    )
 
 
-def _upload(flags: Sequence[Path], project: str, archive: Archive) -> Outcome:
-    products = [product for flag in flags for product in read_record(flag).outputs]
-    items = [_item(product, project) for product in products]
+def _upload(
+    flags: Sequence[Path], subject: str, settings: UploadSettings, archive: Archive
+) -> Outcome:
+    records = [read_record(flag) for flag in flags]
+    products = [product for record in records for product in record.outputs]
+    paths = archive_paths(products, records[0].unit, subject, settings)
+    items = [
+        Item(source=checked(product), path=path, id=product.id, bytes=product.bytes)
+        for product, path in zip(products, paths, strict=True)
+    ]
     assets, sent = upload(archive, items)
     return Outcome(
         inputs=products,
@@ -114,11 +123,3 @@ def _upload(flags: Sequence[Path], project: str, archive: Archive) -> Outcome:
             "bytes_sent": sent.bytes,
         },
     )
-
-
-def _item(product: Product, project: str) -> Item:
-    place = PurePosixPath(product.path)
-    if place.is_absolute() or ".." in place.parts:
-        raise DataError(product.path, found="a path out of the project", expected="one inside")
-    path = str(PurePosixPath(project) / place)
-    return Item(source=checked(product), path=path, id=product.id, bytes=product.bytes)

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from octflow.core.bids import RAW_NAME, check_template
 from octflow.core.settings import Settings
 
 Level = Literal["batch", "mosaic", "volume", "slice"]
@@ -73,7 +74,18 @@ class UploadSettings(Settings):
     """The archive; null: nothing is uploaded."""
     levels: tuple[Level, ...] = ("batch", "mosaic", "volume", "slice")
     """What is uploaded. Batches are their archived raw tiles (`archive.enabled`)."""
+    names: Literal["project", "bids"] = "project"
+    """project: as in the project folder, under the name of the project; bids: names of BIDS."""
+    raw_name: str = RAW_NAME
+    """Raw tiles by names of BIDS: a path with {subject}, {slice}, {mosaic}, {tile} and
+    {illumination}, numbers with their digits as in {tile:04d}. Every tile has to get a name of its
+    own, from which its ids can be read back."""
     access: UploadAccess = UploadAccess()
     """Where the key of the archive is."""
     limits: UploadLimits = UploadLimits()
     """What an upload may take."""
+
+    @field_validator("raw_name")
+    @classmethod
+    def _check_raw_name(cls, template: str) -> str:
+        return check_template(template)

@@ -8,7 +8,7 @@ import pytest
 
 from octflow.services.events.given_up import FOLDER, GivenUp, write_given_up
 from octflow.services.events.service import Events, follow
-from octflow.services.watch.companions import Companion, companions_of, end_all
+from octflow.services.watch.companions import Companion, companions_of, end_all, writing
 
 from loopback import loopback
 
@@ -181,3 +181,30 @@ def test_a_file_that_is_no_given_up_target_is_named_and_passed_over(
     with Events(watched_config(), tmp_path) as events:
         assert events.scan() == 0
     assert "a.json: found Field required, expected a target that was given up" in caplog.text
+
+
+def test_an_event_is_not_noted_under_a_mount_point_and_is_delivered_again(
+    watched_config, server, tmp_path
+):
+    hook = {"kind": "webhook", "name": "lab", "url": f"{server.url}hook"}
+    project = tmp_path / "project"
+    write_given_up(project, [given_up()])
+    server.delay_s = 0.5
+    (companion,) = companions_of(watched_config(hook, poll_seconds=0.05), project, log, print)
+    companion.start()
+    assert until((project / "state" / "events" / "events.jsonl").exists)
+    project.rename(tmp_path / "away")
+    time.sleep(1)
+    assert not project.exists()
+    (tmp_path / "away").rename(project)
+    assert until((project / "state" / "events" / "lab.taken").exists)
+    end_all([companion], 10, log)
+    assert len({event["id"] for event in server.events()}) == 1
+
+
+def test_pages_are_not_written_under_a_mount_point(watched_config, tmp_path):
+    ending = threading.Event()
+    ending.set()
+    with pytest.raises(FileNotFoundError, match="the project is away"):
+        writing(watched_config(), tmp_path / "project", 60)(ending)
+    assert list(tmp_path.iterdir()) == []

@@ -20,11 +20,20 @@ pytestmark = pytest.mark.slow
 PATIENCE_S = 240
 
 
+class Watching(subprocess.Popen):
+    """A watcher, which does not outlive a test that fails."""
+
+    def __exit__(self, kind, error, traceback):
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, error, traceback)
+
+
 def watch(folder, *options):
     parts = [sys.executable, "-m", "octflow.cli", "watch"]
     command = [*parts, str(folder / "config.yaml"), *options]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=runs.ROOT, text=True, **pipes)
+    return Watching(command, cwd=runs.ROOT, text=True, **pipes)
 
 
 def said_by(process):
@@ -294,6 +303,24 @@ def test_a_lane_that_hangs_is_ended_after_its_time_and_its_target_fails(halting)
     assert any("batch-001.processed: given up" in line for line in said)
     with pytest.raises(ProcessLookupError):
         os.killpg(group, 0)
+
+
+def test_a_project_that_is_away_for_a_while_is_waited_for_and_not_made_anew(halting):
+    configure(halting, max_attempts=1, lanes={"tile": {}})
+    project, log = halting / "project", halting / "project" / "watch" / "watch.jsonl"
+    with watch(halting) as watcher:  # The test before has given up all there is to do.
+        until(lambda: f'"pid": {watcher.pid},' in (log.parent / "status.json").read_text())
+        project.rename(halting / "away")
+        time.sleep(2)
+        assert not project.exists()
+        (halting / "away").rename(project)
+        until(lambda: "no longer so" in log.read_text())
+        watcher.send_signal(signal.SIGTERM)
+        said, error = said_by(watcher)
+    assert watcher.returncode == 0, error
+    away, back = [line for line in said if line.startswith("this look failed: ")]
+    assert away.endswith("the project is away")
+    assert back.startswith("this look failed: no longer so")
 
 
 def test_two_projects_share_the_cores_of_their_host(simulated, tmp_path):

@@ -12,6 +12,8 @@ from octflow.stages.upload.settings import UploadAccess, UploadLimits, UploadSet
 from archive_server import DANDISET, KEY, archive_server
 from flags import write_flag
 
+UNIT = {"slice": 1, "mosaic": 2, "illumination": "normal"}
+
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
@@ -27,7 +29,7 @@ def how(project):
     target = {"kind": "folder", "folder": str(project.parent / "disk")}
     settings = UploadSettings.model_validate({"target": target})
     return {
-        "project": "I46",
+        "subject": "S1",
         "settings": settings,
         "limits": UploadLimits(),
         "access": UploadAccess(),
@@ -43,21 +45,21 @@ def flag(project, *names):
         (path / "zarr.json" if path.is_dir() else path).write_text(f"content of {name}")
         outputs.append(product(path, path.stem))
     path = project / f"{names[0]}.flag"
-    return write_flag(path.relative_to(project), outputs=outputs)
+    return write_flag(path.relative_to(project), outputs=outputs, unit=UNIT)
 
 
 def test_all_that_a_flag_lists_is_in_the_archive_with_its_digest(project, how):
     stitched = flag(project, "aip.nii", "enface.jpg")
     outcome = upload_mosaic(stitched=stitched, **how)
     listed = read_record(stitched).outputs
-    assert [(a.path, a.digest) for a in outcome.assets] == [(f"I46/{p.path}", p.id) for p in listed]
+    assert [(a.path, a.digest) for a in outcome.assets] == [(f"p/{p.path}", p.id) for p in listed]
     assert all(fast_id(project.parent / "disk" / a.path) == a.digest for a in outcome.assets)
     assert outcome.qc["files_sent"] == 2
 
 
 def test_volumes_are_folders_in_the_archive(project, how):
     outcome = upload_volume(joined=flag(project, "dBI.ome.zarr"), **how)
-    assert (project.parent / "disk/I46/stitched/dBI.ome.zarr/zarr.json").is_file()
+    assert (project.parent / "disk/p/stitched/dBI.ome.zarr/zarr.json").is_file()
     assert outcome.qc == {
         "assets": 1,
         "asset_bytes": len("content of dBI.ome.zarr"),
@@ -70,8 +72,8 @@ def test_a_slice_is_sent_with_its_volumes(project, how):
     flags = flag(project, "axis.nii"), flag(project, "dBI.ome.zarr")
     outcome = upload_slice(registered=flags[0], volumes=[flags[1]], **how)
     assert [a.path for a in outcome.assets] == [
-        "I46/stitched/axis.nii",
-        "I46/stitched/dBI.ome.zarr",
+        "p/stitched/axis.nii",
+        "p/stitched/dBI.ome.zarr",
     ]
 
 
@@ -128,7 +130,7 @@ def to_dandi(how, tmp_path, monkeypatch):
 def test_maps_go_to_a_dandiset_and_their_record_has_no_key(project, to_dandi):
     server, how = to_dandi
     outcome = upload_mosaic(stitched=flag(project, "aip.nii"), **how)
-    assert server.content("I46/stitched/aip.nii") == b"content of aip.nii"
+    assert server.content("p/stitched/aip.nii") == b"content of aip.nii"
     (asset,) = outcome.assets
     assert (asset.id, asset.url.startswith(server.api)) == (*server.assets, True)
     said = outcome.model_dump_json() + str(how)
