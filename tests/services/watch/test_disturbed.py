@@ -178,7 +178,7 @@ def configure(folder, listeners=(), *, uploads=False):
     if uploads:
         (folder / "archive").mkdir(exist_ok=True)
         archive = {"kind": "folder", "folder": str(folder / "archive")}
-        config["upload"] = {"target": archive, "levels": ["batch", "slice"]}
+        config["upload"] = {"target": archive, "levels": ["batch", "slice"], "names": "project"}
     config["volume"] = {"modalities": []}
     config["process"] = {"retries": {"attempts": 1}}
     config["ingest"] = {"stable_seconds": 1}
