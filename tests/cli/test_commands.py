@@ -45,6 +45,23 @@ def test_a_wrong_configuration_is_one_line_and_exit_1(tmp_path):
     assert "stitch.overlap: found 3" in done.stderr
 
 
+def test_a_misspelt_key_is_said_to_be_unknown_with_its_file(tmp_path):
+    (tmp_path / "c.yaml").write_text("stitch: {overlapp: 3}")
+    done = octflow("status", tmp_path / "c.yaml")
+    assert done.returncode == 1
+    found = "stitch.overlapp: found 3: there is no such key, `octflow config` prints all\n"
+    assert done.stderr == f"octflow: {tmp_path / 'c.yaml'}: configuration: {found}"
+
+
+@pytest.mark.parametrize("content", [b"a: [1\n", b"tiles\n", b"\xff\xd0\x80"])
+def test_what_is_no_configuration_is_one_line_and_exit_1(tmp_path, content):
+    (tmp_path / "c.yaml").write_bytes(content)
+    done = octflow("config", tmp_path / "c.yaml")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"octflow: {tmp_path / 'c.yaml'}: found ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_setup_links_a_profile_and_moves_its_own_link(tmp_path):
     link = tmp_path / "zircon"
     for source in (tmp_path / "old", tmp_path / "new"):
