@@ -6,8 +6,7 @@ BIN := $(VENV)/bin
 DEMO := phantom
 BENCH := .venv-bench
 
-.PHONY: help install demo simulate accuracy dag report format lint types octave slurm chromium parity test test-fast generated benchmark-mosaics clean
-.PHONY: help install demo simulate accuracy dag report format lint types octave slurm sshd parity test test-fast generated benchmark-mosaics clean
+.PHONY: help install demo simulate accuracy dag report format lint types octave slurm sshd chromium parity test test-fast generated benchmark-mosaics clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -75,6 +74,7 @@ slurm:  ## install Slurm where it is missing
 
 chromium:  ## install Chromium where it is missing
 	envs/install-chromium
+
 sshd:  ## install an SSH server where it is missing; none is started
 	envs/install-sshd
 
@@ -92,8 +92,7 @@ benchmark-mosaics: $(BENCH)/installed  ## time coordinates, maps, volumes agains
 	$(BENCH)/bin/python benchmarks/enface.py
 	$(BENCH)/bin/python benchmarks/volumes.py
 
-test: lint types octave slurm chromium  ## run all checks
-test: lint types octave slurm sshd  ## run all checks
+test: lint types octave slurm sshd chromium  ## run all checks
 	$(BIN)/pytest -n 2 --dist loadfile
 
 clean:  ## remove the demo's results and what was built; never the simulated raw tiles

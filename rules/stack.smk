@@ -52,9 +52,7 @@ rule stack_slices:
         registered=collect(
             rules.register_slice.output.flag, slice=session.later("stacked_axes")
         ),
-        placed=collect(
-            rules.place_slice.output.flag, slice=session.later("placed")
-        ),
+        placed=collect(rules.place_slice.output.flag, slice=session.later("placed")),
     output:
         flag="state/project.stacked",
         overview=report(
