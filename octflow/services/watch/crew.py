@@ -121,11 +121,11 @@ class Crew:
 
         The project must be there: what is lacking has failed.
         """
-        for lane, child in self.running.items():
-            self._bound(lane, child)
         ended = [lane for lane, child in self.running.items() if not child.runs()]
         for lane in ended:
             self._judge(lane, self.running.pop(lane))
+        for lane, child in self.running.items():
+            self._bound(lane, child)
         return bool(ended)
 
     def _bound(self, lane: Lane, child: Child) -> None:
