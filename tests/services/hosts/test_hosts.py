@@ -5,14 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
 
 from octflow.core.errors import SettingsError
 from octflow.services.hosts.job import JOBS, Job
-from octflow.services.hosts.run import free_slot
 from octflow.services.hosts.settings import Host, Hosts, read_hosts
 from octflow.services.hosts.status import status_of
 from octflow.services.hosts.submit import UnreachableError, submit
@@ -82,16 +80,6 @@ def test_jobs_are_spread_over_the_hosts(lab):
     jobs = [sent(SLOW), sent(SLOW)]
     assert {job.host for job in jobs} == {"aux1", "aux2"}
     assert [status_of(job) for job in jobs] == ["running", "running"]
-
-
-def test_a_host_has_no_more_jobs_at_a_time_than_slots(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    first, second, third = (free_slot("aux1", 2) for _ in range(3))
-    assert third is None
-    os.close(first)
-    assert free_slot("aux1", 2) == first
-    os.close(first)
-    os.close(second)
 
 
 def test_a_host_that_is_down_is_passed_over(lab, capfd):
