@@ -1,6 +1,5 @@
 """Set flags aside into the history of a project: nothing is deleted."""
 
-import getpass
 import json
 import platform
 import secrets
@@ -11,6 +10,7 @@ from pathlib import Path
 from octflow.core.layout import FLAGS, LOCK, RETIRED, job_of
 from octflow.io.atomic import replacing
 from octflow.io.lock import Lock
+from octflow.io.processes import user
 
 _RULES = list(FLAGS)
 
@@ -22,7 +22,7 @@ def state_lock(project: Path) -> Lock:
 
 def who() -> str:
     """Say who does something, and where."""
-    return f"{getpass.getuser()} on {platform.node()}"
+    return f"{user()} on {platform.node()}"
 
 
 def now() -> str:
