@@ -96,6 +96,7 @@ def test_without_any_host_the_job_fails_and_says_why(lab):
     lab.cut("aux2")
     with pytest.raises(UnreachableError, match=r"aux1: .*refused.*; aux2: .*refused"):
         sent("true")
+    assert not list(JOBS.glob("job-*"))
 
 
 def test_a_host_that_is_not_known_is_refused(lab):
