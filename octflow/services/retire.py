@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from octflow.core.layout import FLAGS, LOCK, RETIRED, job_of
+from octflow.core.layout import LOCK, RETIRED, job_of, rank_of
 from octflow.io.atomic import replacing
 from octflow.io.lock import Lock
 from octflow.io.processes import user
-
-_RULES = list(FLAGS)
 
 
 def state_lock(project: Path) -> Lock:
@@ -42,8 +40,7 @@ def downstream_first(paths: Sequence[str]) -> list[str]:
     """
     ranks, last = {}, 0
     for path in reversed(paths):
-        found = job_of(path)
-        last = last if found is None else -_RULES.index(found[0])
+        last = last if job_of(path) is None else -rank_of(path)
         ranks[path] = last
     return sorted(paths, key=lambda path: ranks[path])
 
