@@ -50,7 +50,7 @@ def octave(tmp_path_factory):
     shutil.copy(programs.FUNCTIONS / "find_surface.m", folder / "lab")
     configure(
         folder,
-        **dict.fromkeys(BACKEND_STAGES, {"backend": "octave"}),
+        **{stage: {"backend": "octave"} for stage in BACKEND_STAGES},
         matlab={"functions": str(folder / "lab")},
         volume={"modalities": ["dBI"]},
     )
