@@ -144,9 +144,9 @@ class Lock:
         return self._look(self._last())[0]
 
     def unchanged(self, load: Callable[[], Loaded], *, wait_s: float = WAIT_S) -> Loaded:
-        """Load something while nobody holds the lock, without writing anything.
+        """Load something while nobody alive holds the lock, without writing anything.
 
-        It is loaded again where somebody took the lock meanwhile.
+        It is loaded again where somebody took the lock, or gave a sign of life, meanwhile.
 
         Raises
         ------
@@ -156,22 +156,20 @@ class Lock:
         wait = _Wait(self, wait_s)
         while True:
             number = self._last()
-            if (holder := self._look(number)[0]) is None or holder.lives is False:
+            found = holder, stamp = self._look(number)
+            if holder is None or wait.gone(number, holder, stamp):
                 loaded = load()
-                if self._last() == number and self._look(number)[0] == holder:
+                if self._last() == number and self._look(number) == found:
                     return loaded
             wait.step(holder)
 
-    def take_away(self) -> Holder | None:
-        """Make it free, whoever has it; return who had it.
+    def take_away(self, holder: Holder) -> bool:
+        """Take it from a holder, dead or alive; False where it has it no more.
 
-        A holder that is alive finds out before it writes.
+        One that is alive finds out before it writes.
         """
         number = self._last()
-        holder = self._look(number)[0]
-        if holder is not None:
-            self._link(number + 1, _FREE)
-        return holder
+        return self._look(number)[0] == holder and self._link(number + 1, _FREE)
 
     def _take(self, holder: Holder, wait_s: float) -> None:
         wait = _Wait(self, wait_s)
@@ -190,16 +188,12 @@ class Lock:
 
     def _link(self, number: int, content: bytes) -> bool:
         """Give a file with this content the number; tell whether nobody was faster."""
-        part = self.folder / f".part-{os.getpid()}-{secrets.token_hex(8)}"
         path = self.folder / f"lock-{number:08d}"
-        part.write_bytes(content)
-        try:
+        with self._written(content) as part:
             with contextlib.suppress(FileExistsError):
                 os.link(part, path)
             # A file server may have linked it although its first answer was lost.
             linked = part.stat().st_nlink == 2
-        finally:
-            part.unlink()
         if linked and self._last() != number:
             path.unlink(missing_ok=True)  # The number had passed, and its file was cleared away.
             return False
@@ -208,10 +202,22 @@ class Lock:
     def _release(self) -> None:
         path = self.folder / f"lock-{self._number:08d}"
         if self._last() == self._number:
-            part = self.folder / f".part-{os.getpid()}-{secrets.token_hex(8)}"
-            part.write_bytes(_FREE)
-            part.replace(path)
+            try:
+                with self._written(_FREE) as part:
+                    part.replace(path)
+            except OSError as error:  # A full disk: it names nobody then, and is free in a while.
+                log.warning("%s: not given back before %g s: %s", path, self.lease_s, error)
+                os.truncate(path, 0)
         self._number = 0
+
+    @contextmanager
+    def _written(self, content: bytes) -> Iterator[Path]:
+        part = self.folder / f".part-{os.getpid()}-{secrets.token_hex(8)}"
+        try:
+            part.write_bytes(content)
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
 
     def _beat(self, ended: threading.Event) -> None:
         path = self.folder / f"lock-{self._number:08d}"

@@ -252,7 +252,7 @@ def test_another_shape_or_type_is_found(run):
 
 def test_what_the_program_says_is_in_the_log_as_it_comes(run, caplog):
     with caplog.at_level(logging.INFO):
-        run(on_second("disp('half way'); fflush(stdout); pause(1.5)"))
+        run(on_second("disp('half way'); fflush(stdout); pause(2.5)"))
     said = {r.getMessage(): r.created for r in caplog.records}
     (half_way,) = (at for line, at in said.items() if line == "octave-cli: half way")
     (done,) = (at for line, at in said.items() if line.startswith("octave-cli: tile 2 done"))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from octflow.core.backend import BACKEND_STAGES
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.layout import flag
@@ -44,11 +45,12 @@ def configure(folder, **sections):
 @pytest.fixture(scope="module")
 def octave(tmp_path_factory):
     """A slice of one tile under each of two illuminations, reconstructed by Octave to its end."""
-    folder = runs.smallest_slice(tmp_path_factory.mktemp("octave") / "sim", "--backend", "octave")
+    folder = runs.smallest(tmp_path_factory.mktemp("octave") / "sim")
     (folder / "lab").mkdir()
     shutil.copy(programs.FUNCTIONS / "find_surface.m", folder / "lab")
     configure(
         folder,
+        **{stage: {"backend": "octave"} for stage in BACKEND_STAGES},
         matlab={"functions": str(folder / "lab")},
         volume={"modalities": ["dBI"]},
     )

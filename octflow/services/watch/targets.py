@@ -40,7 +40,7 @@ class Inventories:
             if self._read.get(str(path), (0,))[0] != changed_ns:
                 inventory = json.loads(path.read_bytes())["parameters"]["inventory"]
                 self._read[str(path)] = (changed_ns, inventory)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return self._read[str(path)][1]
 
@@ -93,6 +93,10 @@ class Scan:
         if path not in self._times_ns:
             self._times_ns[path] = written_ns(self._session.project / path)
         return self._times_ns[path]
+
+    def is_made(self, path: str) -> bool:
+        """Tell whether a flag is there and need not be made anew."""
+        return bool(self.made(path)) and path not in self._pending
 
     def anew(self, targets: list[Target]) -> list[str]:
         """Return the flags that Snakemake must be told to make anew for targets.
