@@ -65,6 +65,8 @@ def _bids(product: Product, ids: Ids, place: PurePosixPath, raw_name: str) -> st
         beside = PurePosixPath(raw_path(raw_name, replace(ids, tile=1))).parent
         return str(beside / f"mosaic-{ids.mosaic:03d}_{place.name}")
     role = product.role
+    if role == "overview" and place.stem.endswith("-volumes"):
+        role = "overview_volumes"  # A slice has that of its maps, too.
     for kind in _KINDS:
         role = role.removesuffix(kind)
     return result_path(replace(ids, product=label_of(role)), _suffix(place))
