@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import click
-import yaml
 
+from octflow.services.project import read_values
 from octflow.workflow.config import default_yaml, read_config, write_generated
 
 
@@ -31,7 +31,7 @@ def command(file: Path | None, write: Path | None) -> None:
         changed = write_generated(write)
         click.echo("\n".join(f"wrote {path}" for path in changed) or "nothing changed")
     elif file:
-        config = read_config(yaml.safe_load(file.read_text()) or {})
+        config = read_config(read_values(file))
         click.echo(f"{file}: good")
         if (residual_nm := config.instrument.calibration_residual_nm) is not None:
             table = config.instrument.calibration_file

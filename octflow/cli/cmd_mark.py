@@ -31,8 +31,8 @@ def command(
 
     What is on hold, and what contains it, is not asked for: a mosaic with such a batch is not
     stitched, a slice with such a mosaic is neither registered nor in the stack. What was made
-    stays; a job that is running is not stopped. Without --hold, --release and --note, all that
-    was decided so far is printed. A note without a part is about the project.
+    stays; a job that is running is not stopped. Without options, all that was decided so far is
+    printed. A note without a part is about the project.
 
     \b
     Examples:
@@ -43,11 +43,11 @@ def command(
     """  # noqa: D301 - \b keeps click from joining the lines
     session = session_of(config)
     given = [(kind, text) for kind, text in texts.items() if text is not None]
-    if not given:
+    if not given and (slice_id, mosaic, batch) == (None, None, None):
         click.echo("\n".join(_lines(session.project)) or "nothing was decided yet")
         return
     if len(given) != 1:
-        raise click.UsageError("found several of --hold, --release, --note, expected one")
+        raise click.UsageError(f"found {len(given)} of --hold, --release, --note, expected one")
     kinds: dict[str, Kind] = {"hold": "hold", "release": "release", "note": "note"}
     kind, text = kinds[given[0][0]], given[0][1]
     of_project = kind == "note" and (slice_id, mosaic, batch) == (None, None, None)

@@ -32,10 +32,10 @@ def command(
 
     \b
     Examples:
-      octflow verify /data/I46
-      octflow verify /data/I46 --archive --threads 8
-      octflow verify /data/I46 --products --digests
-      octflow verify /data/I46 --uploads
+      octflow verify /data/I46/project
+      octflow verify /data/I46/project --archive --threads 8
+      octflow verify /data/I46/project --products --digests
+      octflow verify /data/I46/project --uploads
     """  # noqa: D301 - \b keeps click from joining the lines
     both = archive == products and not uploads
     checks = checks_of(

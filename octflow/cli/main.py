@@ -57,9 +57,14 @@ def group() -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:  # noqa: ANN401 - whatever click returns
-    """Run a command; what octflow itself found wrong is one line, not a traceback."""
+    """Run a command; what octflow or the system found wrong is one line, not a traceback."""
     try:
         return group(arguments)
     except OctflowError as error:
         click.echo(f"octflow: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        click.echo(f"octflow: {error.filename}: found {(error.strerror or '').lower()}", err=True)
         sys.exit(1)

@@ -144,9 +144,9 @@ class Lock:
         return self._look(self._last())[0]
 
     def unchanged(self, load: Callable[[], Loaded], *, wait_s: float = WAIT_S) -> Loaded:
-        """Load something while nobody holds the lock, without writing anything.
+        """Load something while nobody alive holds the lock, without writing anything.
 
-        It is loaded again where somebody took the lock meanwhile.
+        It is loaded again where somebody took the lock, or gave a sign of life, meanwhile.
 
         Raises
         ------
@@ -156,22 +156,20 @@ class Lock:
         wait = _Wait(self, wait_s)
         while True:
             number = self._last()
-            if (holder := self._look(number)[0]) is None or holder.lives is False:
+            found = holder, stamp = self._look(number)
+            if holder is None or wait.gone(number, holder, stamp):
                 loaded = load()
-                if self._last() == number and self._look(number)[0] == holder:
+                if self._last() == number and self._look(number) == found:
                     return loaded
             wait.step(holder)
 
-    def take_away(self) -> Holder | None:
-        """Make it free, whoever has it; return who had it.
+    def take_away(self, holder: Holder) -> bool:
+        """Take it from a holder, dead or alive; False where it has it no more.
 
-        A holder that is alive finds out before it writes.
+        One that is alive finds out before it writes.
         """
         number = self._last()
-        holder = self._look(number)[0]
-        if holder is not None:
-            self._link(number + 1, _FREE)
-        return holder
+        return self._look(number)[0] == holder and self._link(number + 1, _FREE)
 
     def _take(self, holder: Holder, wait_s: float) -> None:
         wait = _Wait(self, wait_s)

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 from octflow.core.errors import DataError
-from octflow.core.layout import LOCK, MISSING
+from octflow.core.layout import LOCK, MISSING, flag
 from octflow.io.atomic import replacing
 from octflow.io.lock import Lock
+from octflow.io.records import read_record
 
 Declared = dict[tuple[int, int], str]
 
@@ -31,7 +32,14 @@ def read_missing(project: Path) -> Declared:
 
 
 def declare_missing(project: Path, mosaic: int, tiles: list[int], reason: str) -> None:
-    """Add tiles to those declared missing."""
+    """Add tiles to those declared missing.
+
+    Raises
+    ------
+    DataError
+        The folder is no project, or the mosaic, which has begun, has no such tile.
+    """
+    _check(project, mosaic, tiles)
     lock = Lock(project / LOCK)
     with lock.holding("declare tiles missing"):
         declared = read_missing(project) | {(mosaic, tile): reason for tile in tiles}
@@ -39,3 +47,16 @@ def declare_missing(project: Path, mosaic: int, tiles: list[int], reason: str) -
         lock.check()
         with replacing(project / MISSING) as part:
             part.write_text(json.dumps(entries, indent=1) + "\n")
+
+
+def _check(project: Path, mosaic: int, tiles: list[int]) -> None:
+    """Refuse what nobody would look at: a project may be empty yet, but has nothing but its own."""
+    if project.is_dir() and any(project.iterdir()) and not (project / MISSING).parent.is_dir():
+        raise DataError(project, found="no folder state", expected="the folder of a project")
+    begun = project / flag("start_mosaic", mosaic=mosaic)
+    if not begun.exists():
+        return
+    grid = [entry[0] for entry in read_record(begun).parameters["grid"]]
+    if unknown := sorted(set(tiles) - set(grid)):
+        expected = f"tiles {min(grid)} to {max(grid)}"
+        raise DataError(begun, found=f"no tile {unknown[0]} in mosaic {mosaic}", expected=expected)

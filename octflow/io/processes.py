@@ -4,12 +4,16 @@ from pathlib import Path
 
 
 def ticks_of(pid: int) -> int:
-    """Return when a process started, in ticks since boot; 0 where there is none."""
+    """Return when a process started, in ticks since boot; 0 where there is none.
+
+    One that has ended, and that its parent has not asked for its status, is none.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    return int(text.rpartition(")")[2].split()[19])
+    state, *numbers = text.rpartition(")")[2].split()
+    return 0 if state in {"Z", "X"} else int(numbers[18])
 
 
 def boot_id() -> str:

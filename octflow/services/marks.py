@@ -24,9 +24,10 @@ def mark(session: Session, part: Part, kind: Kind, text: str) -> None:
     Raises
     ------
     SettingsError
-        The experiment has no such batch, a part is on hold already, or is released and was not.
+        The experiment has no such batch, a part is on hold already, is released and was not, or
+        nothing is said.
     """
-    _check(session, part)
+    _check(session, part, text)
     with open_part(session, part, f"mark {part}") as opened:
         held = holds_of(list(opened.marks)).get(part)
         if kind == "hold":
@@ -41,8 +42,10 @@ def mark(session: Session, part: Part, kind: Kind, text: str) -> None:
             opened.note(text)
 
 
-def _check(session: Session, part: Part) -> None:
-    """Refuse a batch that there is not: a hold of it would hold nothing."""
+def _check(session: Session, part: Part, text: str) -> None:
+    """Refuse a batch that there is not: a hold of it would hold nothing. And a mark without why."""
+    if not text.strip():
+        raise SettingsError(f"{part}: found no reason, expected why")
     if part.mosaic is None or part.batch is None:
         return
     batches = session.config.experiment.batches_of(part.mosaic)

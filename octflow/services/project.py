@@ -21,10 +21,14 @@ def config_of(file: Path | None, base: Path = PIPELINE) -> Config:
     base : Path
         Folder of the Snakefile, where relative paths start.
     """
-    values = _read(base / "config" / "config.yaml")
-    if file is not None:
-        values = merged(values, _read(file))
-    return read_config(values, base)
+    values = read_values(base / "config" / "config.yaml")
+    if file is None:
+        return read_config(values, base)
+    values = merged(values, read_values(file))
+    try:
+        return read_config(values, base)
+    except SettingsError as error:
+        raise SettingsError(f"{file}: {error}") from None
 
 
 def session_of(file: Path | None, base: Path = PIPELINE) -> Session:
@@ -59,11 +63,12 @@ def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return both
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_values(file: Path) -> dict[str, Any]:
+    """Read a configuration file, and refuse what has no sections."""
     try:
-        values = yaml.safe_load(file.read_text()) or {}
-    except yaml.YAMLError as error:
-        said = str(error).replace("\n", " ")
+        values = yaml.safe_load(file.read_bytes()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
         raise SettingsError(f"{file}: found {said}, expected YAML") from error
     if not isinstance(values, dict):
         raise SettingsError(f"{file}: found {type(values).__name__}, expected sections")

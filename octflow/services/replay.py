@@ -4,12 +4,14 @@ What was made from what, the records themselves say: there is no second copy of 
 """
 
 import json
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from octflow.core.errors import DataError
+from octflow import stages
+from octflow.core.errors import DataError, SettingsError
 from octflow.core.layout import FLAGS, job_of
 from octflow.core.part import Part
 from octflow.io.batch import tile_record
@@ -21,6 +23,7 @@ from octflow.workflow.reading import READERS
 from octflow.workflow.session import Session
 
 _RULES = list(FLAGS)
+_STAGES = [one.name for one in pkgutil.iter_modules(stages.__path__)]
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,12 @@ def replay_of(session: Session, part: Part, since: str) -> Replay:
 
     Raises
     ------
+    SettingsError
+        There is no such stage, or no such illumination.
     DataError
         The part has no flag of that stage.
     """
+    _check(session, part, since)
     there = flags_in(session, part)
     known = {flag: _known(session.project, flag) for flag in there}
     roots = [f for f, one in known.items() if one and since in {one.rule, one.stage}]
@@ -90,6 +96,18 @@ def replay_of(session: Session, part: Part, since: str) -> Replay:
         found = f"flags of {', '.join(stages)}" if stages else "no flag"
         raise DataError(session.project, found=f"{found} in {part}", expected=f"one of {since}")
     return replay_from(session, roots)
+
+
+def _check(session: Session, part: Part, since: str) -> None:
+    """Refuse what is misspelt: it would look like something that was not made yet."""
+    if since not in _STAGES and since not in FLAGS:
+        known = ", ".join(_STAGES)
+        raise SettingsError(
+            f"found {since}, expected a stage ({known}) or a rule such as {_RULES[0]}"
+        )
+    names = [row.name for row in session.config.experiment.illuminations]
+    if part.illumination is not None and part.illumination not in names:
+        raise SettingsError(f"found illumination {part.illumination}, expected {', '.join(names)}")
 
 
 def replay_from(session: Session, roots: list[str]) -> Replay:

@@ -84,8 +84,7 @@ def _state(project: Path, *, force: bool) -> Found:
         return Found("the state", "free", "")
     states: dict[bool | None, State] = {True: "alive", False: "left", None: "unknown"}
     state = states[holder.lives]
-    if remove := force or state == "left":
-        lock.take_away()
+    remove = (force or state == "left") and lock.take_away(holder)
     advice = "wait: one without a sign for 60 s is passed over; or --force"
     return Found("the state", state, str(holder), remove, advice)
 

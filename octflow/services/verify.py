@@ -54,10 +54,18 @@ def checks_of(
         Compare the digests of the products too, which reads them all.
     uploads : bool
         Compare what archives hold with the flags of the uploads: a folder is read, a server asked.
+
+    Raises
+    ------
+    DataError
+        The folder has no flag: it is no project, whose check would find nothing wrong.
     """
     checks: list[Check] = []
     archives = Uploads()
-    for flag in flags_of(project):
+    flags = flags_of(project)
+    if not flags:
+        raise DataError(project, found="no flag", expected="the folder of a project")
+    for flag in flags:
         try:
             record = read_record(flag)
         except DataError as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
 import octflow
 from octflow.core.errors import SettingsError
@@ -108,16 +109,21 @@ def read_config(values: dict[str, Any], base: Path = PIPELINE) -> Config:
             values = {**values, "instrument": with_preset(said, base)}
         config = Config.model_validate(values)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, e['loc']))}: found {e['input']!r}: {e['msg']}"
-            for e in error.errors()
-        ]
+        lines = [_said(one) for one in error.errors()]
         raise SettingsError("configuration: " + "; ".join(lines)) from None
     config = config.model_copy(update={"instrument": calibrated(config.instrument, base)})
     if config.acquisition.format == "processed_with_spectral":
         _check_delivered(config)
     _check_coordinates(config)
     return _laned(config) if config.acquisition.interleaved else config
+
+
+def _said(error: ErrorDetails) -> str:
+    """Say what is wrong with a key, in the words of who misspelt it."""
+    key = ".".join(map(str, error["loc"]))
+    unknown = error["type"] == "extra_forbidden"
+    said = "there is no such key, `octflow config` prints all" if unknown else error["msg"]
+    return f"{key}: found {error['input']!r}: {said}"
 
 
 def _check_coordinates(config: Config) -> None:

@@ -73,7 +73,7 @@ class WatchSettings(Settings):
     the looks at their times; auto: where the file system is local."""
     host_cores: int | None = Field(None, ge=1)
     """Cores that all watchers of this user on this host share: a lane starts with those of its
-    own that are free, one at least. null: every watcher for itself."""
+    own that are free, one at least; uploads need none. null: every watcher for itself."""
     pages_every_s: float | None = Field(60.0, gt=0)
     """Time between two writings of the pages of the project; null: they are not written."""
     lanes: dict[Lane, LaneSettings] = Field(

@@ -9,9 +9,12 @@ import pytest
 from octflow.cli.cmd_setup import link_profile
 from octflow.cli.main import COMMANDS
 from octflow.cli.parts import BatchName
+from octflow.core.layout import flag
 from octflow.core.part import Part
 from octflow.io.missing import declare_missing, read_missing
 from octflow.services.retire import state_lock
+
+from flags import write_flag
 
 
 def octflow(*arguments):
@@ -37,12 +40,49 @@ def test_declared_tiles_are_kept_with_their_reason(tmp_path):
     assert read_missing(tmp_path) == {(1, 9): "lost", (2, 3): "laser off", (2, 4): "laser off"}
 
 
+def test_tiles_are_not_declared_missing_beside_the_project_nor_beyond_the_mosaic(tmp_path):
+    declare = ("declare-missing", 9, "--mosaic", 1, "--reason", "lost", "--project")
+    grid = {"grid": [[1, 0, 0], [2, 0, 1]]}
+    begun = tmp_path / "p" / flag("start_mosaic", mosaic=1)
+    (tmp_path / "p" / "state").mkdir(parents=True)
+    write_flag(begun, "start_mosaic", parameters=grid)
+    beside, beyond = octflow(*declare, tmp_path), octflow(*declare, tmp_path / "p")
+    assert (beside.returncode, beyond.returncode) == (1, 1)
+    assert "found no folder state, expected the folder of a project\n" in beside.stderr
+    assert "found no tile 9 in mosaic 1, expected tiles 1 to 2\n" in beyond.stderr
+    assert read_missing(tmp_path / "p") == {}
+
+
+def test_what_the_system_refuses_is_one_line_that_names_the_file(tmp_path):
+    (tmp_path / "c.yaml").write_text("project: {folder: /proc/project}")
+    done = octflow("mark", "--slice", 1, "--hold", "torn", tmp_path / "c.yaml")
+    assert done.returncode == 1
+    assert done.stderr == "octflow: /proc/project: found no such file or directory\n"
+
+
 def test_a_wrong_configuration_is_one_line_and_exit_1(tmp_path):
     (tmp_path / "c.yaml").write_text("stitch: {overlap: 3}")
     done = octflow("config", tmp_path / "c.yaml")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "stitch.overlap: found 3" in done.stderr
+
+
+def test_a_misspelt_key_is_said_to_be_unknown_with_its_file(tmp_path):
+    (tmp_path / "c.yaml").write_text("stitch: {overlapp: 3}")
+    done = octflow("status", tmp_path / "c.yaml")
+    assert done.returncode == 1
+    found = "stitch.overlapp: found 3: there is no such key, `octflow config` prints all\n"
+    assert done.stderr == f"octflow: {tmp_path / 'c.yaml'}: configuration: {found}"
+
+
+@pytest.mark.parametrize("content", [b"a: [1\n", b"tiles\n", b"\xff\xd0\x80"])
+def test_what_is_no_configuration_is_one_line_and_exit_1(tmp_path, content):
+    (tmp_path / "c.yaml").write_bytes(content)
+    done = octflow("config", tmp_path / "c.yaml")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"octflow: {tmp_path / 'c.yaml'}: found ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_setup_links_a_profile_and_moves_its_own_link(tmp_path):

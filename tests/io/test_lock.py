@@ -112,7 +112,7 @@ def test_a_holder_gives_signs_while_it_works(lock):
 def test_a_holder_that_was_passed_over_finds_out_and_leaves_the_next_alone(lock):
     with lock.holding("stopped for long"):
         lock.check()
-        assert lock.take_away().purpose == "stopped for long"
+        assert lock.take_away(lock.holder())
         with Lock(lock.folder).holding("next"), pytest.raises(LostLockError, match="taken over"):
             lock.check()
     assert lock.holder() is None
@@ -137,6 +137,34 @@ def test_reading_writes_nothing_and_waits_for_no_dead_holder(lock):
     elsewhere(lock)
     with pytest.raises(LockedError, match="auxiliary"):
         lock.unchanged(lambda: "read", wait_s=0.1)
+
+
+def test_readers_wait_for_a_host_that_is_gone_no_longer_than_the_lease(lock):
+    elsewhere(lock)
+    began_s = time.monotonic()
+    assert lock.unchanged(lambda: "read", wait_s=5) == "read"
+    assert time.monotonic() - began_s >= lock.lease_s
+
+
+def test_what_is_read_while_a_host_that_seemed_gone_gives_a_sign_is_read_again(lock):
+    path, reads = elsewhere(lock), []
+
+    def load():
+        reads.append(len(reads))
+        if len(reads) == 1:
+            os.utime(path, (1, 1))
+        return reads[-1]
+
+    assert lock.unchanged(load, wait_s=5) == 1
+
+
+def test_a_lock_is_not_taken_away_from_who_had_it_meanwhile(lock):
+    path = elsewhere(lock)
+    gone = lock.holder()
+    path.write_bytes(b"free\n")
+    with lock.holding("next"):
+        assert not lock.take_away(gone)
+        lock.check()
 
 
 def test_a_file_that_a_power_cut_emptied_is_somebody_unknown(lock):

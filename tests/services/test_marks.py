@@ -55,6 +55,11 @@ def test_a_batch_on_hold_holds_its_mosaic_and_slice_and_nothing_else(bench):
     assert len(wanted.archived["batch"]) == 7
 
 
+def test_a_mark_without_a_reason_is_refused(bench):
+    with pytest.raises(SettingsError, match="slice 2: found no reason, expected why"):
+        bench.mark("hold", " ", slice=2)
+
+
 def test_a_mosaic_on_hold_holds_its_batches(bench):
     bench.mark("hold", mosaic=4)
     assert set(bench.session.batches["mosaic"]) == {"001", "002", "003"}

@@ -122,8 +122,9 @@ def test_nothing_is_written_when_the_block_raises(session):
 
 
 def test_nothing_is_written_when_the_lock_was_lost(session):
+    lock = state_lock(session.project)
     with pytest.raises(LostLockError):
-        change(session, state_lock(session.project).take_away)
+        change(session, lambda: lock.take_away(lock.holder()))
     assert read_marks(session.project) == []
     assert (session.project / STACK).exists()
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from octflow.core.errors import DataError
+from octflow.core.errors import DataError, SettingsError
 from octflow.core.layout import flag, job_of
 from octflow.core.part import Part
 from octflow.core.record import Outcome, Product, Tiles
@@ -146,6 +146,22 @@ def test_planning_changes_nothing(bench):
 def test_a_part_without_flags_of_the_stage_is_refused_with_those_it_has(bench):
     with pytest.raises(DataError, match="flags of stitch in mosaic 3, expected one of process"):
         bench.plan("process", mosaic=3)
+
+
+@pytest.mark.parametrize(
+    ("part", "since", "message"),
+    [
+        (
+            Part(mosaic=1),
+            "stich",
+            "found stich, expected a stage \\(archive, convert, .*upload, volume\\)",
+        ),
+        (Part(illumination="tilt"), "stitch", "found illumination tilt, expected normal, tilted"),
+    ],
+)
+def test_a_misspelt_stage_or_illumination_is_said_to_be_one(bench, part, since, message):
+    with pytest.raises(SettingsError, match=message):
+        replay_of(bench.session, part, since)
 
 
 def test_the_flags_and_nothing_else_lie_in_the_history(bench):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from octflow.core.errors import DataError
 from octflow.core.experiment import Illumination
 from octflow.core.layout import flag
 from octflow.core.record import Product
@@ -110,6 +111,11 @@ def test_a_broken_flag_is_named_and_the_others_are_checked(project):
     (project / "aip.nii").unlink()
     lines = found(project)
     assert [line.split(":")[0] for line in lines] == [str(path), str(project / "aip.nii")]
+
+
+def test_a_folder_without_a_flag_is_not_found_to_be_good(tmp_path):
+    with pytest.raises(DataError, match="found no flag, expected the folder of a project"):
+        checks_of(tmp_path)
 
 
 def test_the_command_exits_1_with_one_line_per_difference(project):

@@ -20,6 +20,8 @@ class _Waiting:
     event: Event
     attempts: int = 0
     due_s: float = 0.0
+    is_sent: bool = False
+    """The listener has taken it, and the journal has not: of a full disk."""
     said: str = ""
     """Why it was not taken, as the log has it: a listener that is away for days says it once."""
 
@@ -116,24 +118,33 @@ class Courier:
     def _deliver(self, waiting: _Waiting) -> None:
         event = waiting.event
         try:
-            self.sender.send(event)
+            if not waiting.is_sent:
+                self.sender.send(event)
+            waiting.is_sent = True
             self._journal.append({"id": event.id, "at": datetime.now(UTC).isoformat()})
         except (DeliveryError, OSError) as error:
-            waiting.attempts += 1
             asked_s = error.wait_s if isinstance(error, DeliveryError) else 0.0
-            wait_s = max(asked_s, self.listener.wait_s(waiting.attempts))
-            waiting.due_s = time.monotonic() + wait_s
-            if waiting.said != str(error):
-                log.warning(
-                    "listener %s: %s of %s not taken: %s; attempt %d, next in %.3g s",
-                    *(self.listener.name, event.type, event.subject, error),
-                    *(waiting.attempts, wait_s),
-                )
-            waiting.said = str(error)
-            return
-        with self._changed:
-            self._taken.add(event.id)
-            del self._waiting[event.id]
+            self._wait(waiting, str(error), asked_s)
+        except Exception as error:  # noqa: BLE001 - of a library: all that come later wait behind it
+            self._wait(waiting, type(error).__name__)  # Its words may hold a secret.
+        else:
+            with self._changed:
+                self._taken.add(event.id)
+                del self._waiting[event.id]
+
+    def _wait(self, waiting: _Waiting, said: str, asked_s: float = 0.0) -> None:
+        """Note why an event was not taken, and when it is tried again."""
+        event = waiting.event
+        waiting.attempts += 1
+        wait_s = max(asked_s, self.listener.wait_s(waiting.attempts))
+        waiting.due_s = time.monotonic() + wait_s
+        if waiting.said != said:
+            log.warning(
+                "listener %s: %s of %s not taken: %s; attempt %d, next in %.3g s",
+                *(self.listener.name, event.type, event.subject, said),
+                *(waiting.attempts, wait_s),
+            )
+        waiting.said = said
 
     def _asked_for(self, event: Event) -> bool:
         named = any(fnmatch.fnmatchcase(event.type, pattern) for pattern in self.listener.types)

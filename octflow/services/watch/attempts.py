@@ -1,5 +1,6 @@
 """How often a target has failed, and when it is tried again."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -71,6 +72,11 @@ class Attempts:
         if not changed:
             self.known[target.path] = Attempt(target.inputs, current=True)
 
+    def forget(self, made: Callable[[str], bool]) -> None:
+        """Forget what had been given up and was made since, by hand."""
+        for path in [path for path in self.all_given_up() if made(path)]:
+            del self.known[path]
+
     def current(self, target: Target) -> bool:
         """Tell whether Snakemake has said that there is nothing to be done."""
         return self._of(target).current
@@ -88,12 +94,17 @@ class Attempts:
         return {path: asdict(attempt) for path, attempt in sorted(self.known.items())}
 
     def restore(self, plain: dict[str, dict[str, Any]]) -> None:
-        """Take over what an earlier watcher knew."""
-        self.known = {path: Attempt(**values) for path, values in plain.items()}
+        """Take over what an earlier watcher knew; not what another version says otherwise."""
+        for path, values in plain.items():
+            with contextlib.suppress(TypeError):
+                self.known[path] = Attempt(**values)
 
     def _due(self, target: Target) -> bool:
         attempt = self._of(target)
-        return not (attempt.given_up or attempt.current or self.now_s() < attempt.next_s)
+        left_s = attempt.next_s - self.now_s()
+        # A clock that was set back, by days at worst, does not make a wait longer.
+        waits = 0 < left_s <= self.wait_s(attempt.failures)
+        return not (attempt.given_up or attempt.current or waits)
 
     def _of(self, target: Target) -> Attempt:
         """Return what is known of a target; of other inputs, nothing is."""

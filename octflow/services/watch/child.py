@@ -9,10 +9,14 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from octflow.io.atomic import replacing
 from octflow.io.processes import boot_id, ticks_of
 from octflow.services.watch.targets import Target
+
+_NOTED = ("sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
+"""Becomes the command behind it once it is told that it was noted; ends where nobody can tell."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,8 @@ def start(
 ) -> Child:
     """Start a command as the leader of a group of its own, and note it for later watchers.
 
+    It begins when it is noted: where the watcher is killed before that, it does nothing.
+
     Parameters
     ----------
     command : sequence of str
@@ -128,9 +134,9 @@ def start(
     """
     with log.open("ab") as said:
         process = subprocess.Popen(
-            command,
+            [*_NOTED, *command],
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -140,8 +146,10 @@ def start(
     started = Started(process.pid, ticks_of(process.pid), boot_id(), told, made_ns)
     child = Child(started, note, process)
     try:
-        with replacing(note) as part:
-            part.write_text(json.dumps(asdict(started)))
+        with cast("IO[bytes]", process.stdin) as told_that:
+            with replacing(note) as part:
+                part.write_text(json.dumps(asdict(started)))
+            told_that.write(b"noted\n")
     except OSError:  # One that no later watcher could find must not run.
         child.kill()
         process.wait()

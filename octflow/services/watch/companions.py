@@ -130,6 +130,7 @@ def delivery(config: Config, project: Path, log: logging.Logger) -> Work:
         nonlocal told
         while True:
             try:
+                see_lock(project)
                 with Events(config, project) as events:
                     follow(events, stopped)
                     if left := events.finish():

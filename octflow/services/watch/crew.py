@@ -52,6 +52,7 @@ class Crew:
     ) -> None:
         self.project, self._file, self._settings = project, file, settings
         self._folder = project / "watch"
+        self.cores_folder = shared_folder()
         self._attempts, self._log = attempts, log
         self.running: dict[Lane, Child] = {}
         self._made: Counter[str] = Counter()
@@ -70,8 +71,9 @@ class Crew:
         It makes the flags `anew` in any case.
         """
         cores, slots = self._settings.lanes[lane].cores, []
-        if (host_cores := self._settings.host_cores) is not None:
-            slots = take_slots(shared_folder(), cores, host_cores)
+        host_cores = self._settings.host_cores
+        if host_cores is not None and lane != "upload":  # Uploads wait more than they compute.
+            slots = take_slots(self.cores_folder, cores, host_cores)
             cores = len(slots)
         try:
             if cores:

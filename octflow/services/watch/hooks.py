@@ -58,7 +58,10 @@ class Hooks:
         if self._ends(process):
             status = process.returncode
             return f"exit status {status}{_last(said)}" if status else None
-        return self._kill(words, process)
+        self._kill(words, process)
+        if self._stop.is_set():
+            return None
+        return f"no end after {self._settings.before_scan_timeout_s:g} s: killed"
 
     def _ends(self, process: subprocess.Popen) -> bool:
         """Wait for a command; tell whether it ended in time."""
@@ -69,7 +72,7 @@ class Hooks:
                 return True
         return False
 
-    def _kill(self, words: tuple[str, ...], process: subprocess.Popen) -> str:
+    def _kill(self, words: tuple[str, ...], process: subprocess.Popen) -> None:
         """Kill a command and what it has started; one that hangs in the kernel does not end."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -77,7 +80,6 @@ class Hooks:
             process.wait(1)
         except subprocess.TimeoutExpired:
             self._left[words] = process
-        return f"no end after {self._settings.before_scan_timeout_s:g} s: killed"
 
 
 def _last(said: IO[bytes]) -> str:

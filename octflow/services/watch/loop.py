@@ -21,7 +21,7 @@ from octflow.services.watch.lock import ProjectLock, WatchedError
 from octflow.services.watch.looks import Looks
 from octflow.services.watch.origins import Origins
 from octflow.services.watch.targets import Inventories, Scan, Target
-from octflow.workflow.alive import join_runs
+from octflow.workflow.alive import started_by_hand
 from octflow.workflow.config import PIPELINE, Config
 from octflow.workflow.lanes import LANES, Lane
 from octflow.workflow.session import Session
@@ -120,7 +120,8 @@ class Watcher:
             *(self._looks, self._inventories, self._origins),
             self._attempts.current,
         )
-        if not self._stop.is_set() and not self._locked_by_others():
+        self._attempts.forget(self._scan.is_made)
+        if not self._stop.is_set() and not self._held_up():
             for lane in self._settings.lanes:
                 if lane not in self._crew.running and (due := self._due(lane)):
                     targets = due[: self._settings.lanes[lane].targets_per_run]
@@ -161,10 +162,9 @@ class Watcher:
     def _due(self, lane: Lane) -> list[Target]:
         return self._attempts.due(self._scan.targets[lane]) if self._scan else []
 
-    def _locked_by_others(self) -> bool:
+    def _held_up(self) -> bool:
         """Tell whether Snakemake was started by hand, whose locks our processes do not heed."""
-        os.close(join_runs(self.project))  # Removes what killed runs left, if none is alive.
-        locked = any((self.project / ".snakemake" / "locks").glob("*.lock"))
+        locked = started_by_hand(self.project)
         said = "another Snakemake runs in the project" if locked else None
         self._once.tell("nothing is started", said)
         return locked

@@ -94,6 +94,10 @@ class Scan:
             self._times_ns[path] = written_ns(self._session.project / path)
         return self._times_ns[path]
 
+    def is_made(self, path: str) -> bool:
+        """Tell whether a flag is there and need not be made anew."""
+        return bool(self.made(path)) and path not in self._pending
+
     def anew(self, targets: list[Target]) -> list[str]:
         """Return the flags that Snakemake must be told to make anew for targets.
 

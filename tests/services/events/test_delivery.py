@@ -124,6 +124,27 @@ def test_a_secret_that_is_not_there_is_refused():
         read_secret("NOT_THERE", None)
 
 
+def test_what_was_taken_and_cannot_be_noted_is_noted_later_and_not_sent_again(project, server):
+    project.succeed("start_slice", slice=1)
+    taken = project.folder / "state" / "events" / "lab.taken"
+    with Events(project.config(hook(server)), project.folder) as events:
+        events.scan()
+        taken.mkdir()  # Cannot be written, as of a full disk.
+        assert events.deliver() == 1
+        taken.rmdir()
+        assert events.deliver() == 0
+    assert len(server.events()) == 1
+    assert project.deliver(hook(server)) == 0
+    assert len(server.events()) == 1
+
+
+def test_what_a_sender_does_not_expect_is_a_failure_like_any_other(project, caplog):
+    project.succeed("start_slice", slice=1)
+    command = {"kind": "command", "name": "run", "command": ["a\0b"]}
+    assert project.deliver(command) == 1
+    assert "not taken: ValueError; attempt 1" in caplog.text
+
+
 def test_a_command_gets_the_event_and_its_variables(project):
     project.succeed("start_slice", slice=1)
     script = 'cat > "$TO/body"; echo "$OCTFLOW_EVENT_TYPE $OCTFLOW_EVENT_SUBJECT" > "$TO/said"'

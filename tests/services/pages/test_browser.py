@@ -194,20 +194,18 @@ def test_a_phone_need_not_be_scrolled_sideways(made, tab):
 
 
 @pytest.mark.parametrize(
-    ("looked", "said"),
+    ("age_s", "stale_s", "said"),
     [
-        (
-            f"octflowLooked({{looked_s: {time.time() - 3 * 3600}, stale_s: 180}})",
-            "Old: looked at 3 h",
-        ),
-        (f"octflowLooked({{looked_s: {time.time() - 60}, stale_s: 600}})", "Looked at"),
-        ("", "This page last changed"),
+        (3 * 3600, 180, "Old: looked at 3 h"),
+        (60, 600, "Looked at"),
+        (None, 180, "This page last changed"),
     ],
 )
-def test_a_page_says_how_old_it_is_and_when_it_is_too_old(made, tab, looked, said):
+def test_a_page_says_how_old_it_is_and_when_it_is_too_old(made, tab, age_s, stale_s, said):
     file = made.index.with_name("looked.js")
     before = file.read_text()
-    file.write_text(looked)
+    looked = f"octflowLooked({{looked_s: {time.time() - (age_s or 0)}, stale_s: {stale_s}}})"
+    file.write_text("" if age_s is None else looked)
     tab.open(made.index)
     age = tab.run(LOOK)["age"]
     file.write_text(before)

@@ -37,6 +37,12 @@ def test_a_failed_target_is_tried_again_after_its_wait_only(attempts, clock):
     assert attempts.due([BAD]) == [BAD]
 
 
+def test_a_clock_that_is_set_back_does_not_make_a_wait_longer(attempts, clock):
+    attempts.failed(BAD)
+    clock.now_s -= 1e5
+    assert attempts.due([BAD]) == [BAD]
+
+
 def test_what_failed_is_tried_alone(attempts, clock):
     for name in ("bad", "worse"):
         attempts.failed(Target(name, "1"))
@@ -59,6 +65,21 @@ def test_the_next_watcher_knows_what_was_given_up(attempts):
     later.restore(attempts.plain())
     assert later.given_up(BAD)
     assert later.due([BAD, GOOD]) == [GOOD]
+
+
+def test_what_an_earlier_version_wrote_down_otherwise_is_begun_anew(attempts):
+    attempts.failed(GOOD)
+    later = Attempts(attempts.settings, now_s=lambda: 1e9)
+    later.restore({"bad": {"inputs": "1", "tries": 2}, **attempts.plain()})
+    assert later.plain() == attempts.plain()
+
+
+def test_what_was_made_by_others_is_no_longer_given_up(attempts):
+    for _ in range(3):
+        attempts.failed(BAD)
+        attempts.failed(GOOD)
+    attempts.forget(lambda path: path == "bad")
+    assert list(attempts.all_given_up()) == ["good"]
 
 
 def test_a_success_ends_the_count(attempts):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from octflow.io.processes import ticks_of
 from octflow.services.watch import child as children
 from octflow.services.watch.lock import WatchedError, sole_watcher
 from octflow.services.watch.targets import Target
@@ -20,6 +21,20 @@ HOLD = (
     "    time.sleep(60)\n"
 )
 SLOW = "sleep 60 & sleep 60"
+KILLED = """
+import os, pathlib, subprocess, sys
+from octflow.services.watch import child
+
+class Deadly(list):
+    def __iter__(self):  # The process has been started, and is about to be noted.
+        (pid,) = pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        print(pid, file=sys.stderr, flush=True)
+        os.kill(os.getpid(), 9)
+
+folder = pathlib.Path(sys.argv[1])
+files = {"note": folder / "note", "log": folder / "log"}
+child.start(["touch", folder / "made"], folder, **files, targets=Deadly(), made_ns=[])
+"""
 
 
 def ends(child):
@@ -27,6 +42,13 @@ def ends(child):
     while child.runs() and time.monotonic() < until:
         time.sleep(0.02)
     return not child.runs()
+
+
+def until_gone(pid):
+    until = time.monotonic() + 5
+    while ticks_of(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    return not ticks_of(pid)
 
 
 @pytest.fixture
@@ -72,6 +94,14 @@ def test_a_process_that_cannot_be_noted_does_not_run(tmp_path):
         children.start(command, tmp_path, **files, targets=[], made_ns=[])
     pid = (tmp_path / "pid").read_text() if (tmp_path / "pid").exists() else ""
     assert not pid or not Path(f"/proc/{pid.strip()}").exists()
+
+
+def test_a_process_whose_watcher_is_killed_before_it_has_noted_it_does_nothing(tmp_path):
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], stderr=subprocess.PIPE)
+    assert killed.returncode == -signal.SIGKILL
+    pid = int(killed.stderr)
+    assert until_gone(pid)
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
 
 
 def test_nothing_is_found_where_nothing_was_started(tmp_path):

@@ -8,11 +8,19 @@ import pytest
 
 from octflow.services.events.given_up import FOLDER, GivenUp, write_given_up
 from octflow.services.events.service import Events, follow
-from octflow.services.watch.companions import Companion, companions_of, end_all, writing
+from octflow.services.watch.companions import Companion, companions_of, delivery, end_all, writing
+from octflow.services.watch.lock import sole_watcher
 
 from loopback import loopback
 
 log = logging.getLogger("octflow.test")
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project that a watcher has."""
+    with sole_watcher(tmp_path / "project"):
+        yield tmp_path / "project"
 
 
 def until(said, seconds=20.0):
@@ -104,13 +112,13 @@ def given_up(**changes):
     return GivenUp.model_validate({**told, **changes})
 
 
-def test_what_happened_last_is_delivered_at_the_end(watched_config, server, tmp_path):
+def test_what_happened_last_is_delivered_at_the_end(watched_config, server, project):
     hook = {"kind": "webhook", "name": "lab", "url": f"{server.url}hook"}
-    (companion,) = companions_of(watched_config(hook, poll_seconds=60), tmp_path, log, print)
+    (companion,) = companions_of(watched_config(hook, poll_seconds=60), project, log, print)
     companion.start()
-    assert until((tmp_path / "state" / "events" / "lock").exists)
+    assert until((project / "state" / "events" / "lock").exists)
     time.sleep(0.1)
-    write_given_up(tmp_path, [given_up()])
+    write_given_up(project, [given_up()])
     end_all([companion], 5, log)
     (event,) = server.events()
     assert event["type"] == "linc.oct.batch.given_up"
@@ -124,11 +132,11 @@ def test_what_happened_last_is_delivered_at_the_end(watched_config, server, tmp_
     }
 
 
-def test_a_listener_that_is_dead_does_not_hold_up_the_end(watched_config, server, tmp_path):
+def test_a_listener_that_is_dead_does_not_hold_up_the_end(watched_config, server, project):
     server.faults = [500] * 100
     hook = {"kind": "webhook", "name": "lab", "url": f"{server.url}hook", "first_wait_s": 60}
-    (companion,) = companions_of(watched_config(hook, poll_seconds=0.05), tmp_path, log, print)
-    write_given_up(tmp_path, [given_up()])
+    (companion,) = companions_of(watched_config(hook, poll_seconds=0.05), project, log, print)
+    write_given_up(project, [given_up()])
     companion.start()
     assert until(lambda: len(server.faults) < 100)
     companion.stop()
@@ -137,13 +145,13 @@ def test_a_listener_that_is_dead_does_not_hold_up_the_end(watched_config, server
 
 
 def test_events_are_left_to_another_process_until_it_ends(
-    watched_config, server, tmp_path, caplog, holder
+    watched_config, server, project, caplog, holder
 ):
     hook = {"kind": "webhook", "name": "lab", "url": f"{server.url}hook"}
-    other = holder(tmp_path / "state" / "events" / "lock")
-    (companion,) = companions_of(watched_config(hook, poll_seconds=0.05), tmp_path, log, print)
+    other = holder(project / "state" / "events" / "lock")
+    (companion,) = companions_of(watched_config(hook, poll_seconds=0.05), project, log, print)
     companion.start()
-    write_given_up(tmp_path, [given_up()])
+    write_given_up(project, [given_up()])
     time.sleep(0.3)
     assert caplog.messages == ["events: another process delivers them"]
     assert server.events() == []
@@ -184,10 +192,9 @@ def test_a_file_that_is_no_given_up_target_is_named_and_passed_over(
 
 
 def test_an_event_is_not_noted_under_a_mount_point_and_is_delivered_again(
-    watched_config, server, tmp_path
+    watched_config, server, project, tmp_path
 ):
     hook = {"kind": "webhook", "name": "lab", "url": f"{server.url}hook"}
-    project = tmp_path / "project"
     write_given_up(project, [given_up()])
     server.delay_s = 0.5
     (companion,) = companions_of(watched_config(hook, poll_seconds=0.05), project, log, print)
@@ -200,6 +207,13 @@ def test_an_event_is_not_noted_under_a_mount_point_and_is_delivered_again(
     assert until((project / "state" / "events" / "lab.taken").exists)
     end_all([companion], 10, log)
     assert len({event["id"] for event in server.events()}) == 1
+
+
+def test_events_are_not_begun_under_a_mount_point(watched_config, tmp_path):
+    work = delivery(watched_config(), tmp_path, log)
+    with pytest.raises(FileNotFoundError, match="the project is away"):
+        work(threading.Event())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_pages_are_not_written_under_a_mount_point(watched_config, tmp_path):

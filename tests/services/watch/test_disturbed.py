@@ -178,7 +178,7 @@ def configure(folder, listeners=(), *, uploads=False):
     if uploads:
         (folder / "archive").mkdir(exist_ok=True)
         archive = {"kind": "folder", "folder": str(folder / "archive")}
-        config["upload"] = {"target": archive, "levels": ["batch", "slice"]}
+        config["upload"] = {"target": archive, "levels": ["batch", "slice"], "names": "project"}
     config["volume"] = {"modalities": []}
     config["process"] = {"retries": {"attempts": 1}}
     config["ingest"] = {"stable_seconds": 1}
@@ -196,19 +196,26 @@ def simulated(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(simulated, tmp_path_factory):
-    """The same tiles, all there from the beginning, in one run."""
+def calm(simulated, tmp_path_factory):
+    """The same tiles, all there from the beginning, in one run that goes on beside the night."""
     folder = runs.acquisition(simulated, tmp_path_factory.mktemp("calm") / "tiny", archive=True)
     configure(folder)
     for name in {path.name for path in (folder / "raw").iterdir()} - set(acquired(folder)):
         (folder / "raw" / name).unlink()
-    status, said = runs.snakemake(folder, "--config", "ingest={stable_seconds: 0}", cores=2)
-    assert status == 0, said
+    command = runs.command(folder, "--config", "ingest={stable_seconds: 0}")
+    with runs.started(command, folder / "said", dict(os.environ)) as run:
+        yield folder, run
+
+
+@pytest.fixture(scope="module")
+def undisturbed(calm):
+    folder, run = calm
+    assert run.wait(acquisition.PATIENCE_S) == 0, (folder / "said").read_text()
     return folder
 
 
 @pytest.fixture(scope="module")
-def night(simulated, tmp_path_factory):
+def night(simulated, calm, tmp_path_factory):
     with loopback() as server:
         night = Night(simulated, tmp_path_factory.mktemp("night") / "tiny", server)
         try:

@@ -46,6 +46,13 @@ def test_a_hook_that_fails_is_told_once_with_its_words_and_holds_up_no_other(
     assert ": no longer so: exit status 32" in caplog.messages[1]
 
 
+def test_a_hook_that_is_cut_short_by_the_end_of_the_watcher_is_no_failure(hooks, caplog):
+    ending = threading.Event()
+    ending.set()
+    hooks(("sleep", "60"), stop=ending).run()
+    assert caplog.messages == []
+
+
 def test_a_hook_that_is_no_program_is_told(hooks, caplog):
     hooks(("/not/there",)).run()
     assert caplog.messages == [

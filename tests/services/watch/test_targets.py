@@ -126,6 +126,16 @@ def test_a_rewritten_tile_has_its_batch_made_again_and_holds_up_its_mosaic(proje
     assert project.scan() == {"tile": ["batch-001.processed"], "stitch": [], "register": []}
 
 
+def test_what_is_there_is_made_unless_it_is_asked_for(project):
+    path = str(flag("process_batch", mosaic=1, batch=1))
+    project.acquire(1)
+    assert not project.look().is_made(path)
+    project.process(1)
+    assert project.look().is_made(path)
+    project.acquire(1, "another tile")
+    assert not project.look().is_made(path)
+
+
 def test_a_mosaic_older_than_a_batch_is_asked_for_unless_snakemake_knows_better(project):
     project.acquire(1)
     project.stitch(1)
