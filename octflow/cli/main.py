@@ -21,6 +21,7 @@ COMMANDS = {
     "simulate": "Simulate an acquisition: raw tiles with known truth.",
     "status": "Say how far a project is, what failed and what waits.",
     "unlock": "Take away the locks that killed processes left; say who holds the others.",
+    "uploads": "Say what was sent to the archive, and what would be, with sizes.",
     "verify": "Check archived copies and products against their records.",
     "why": "Say how a product was made, from what, when and where.",
     "watch": "Run the workflow while tiles come in, as a service.",
