@@ -12,6 +12,7 @@ COMMANDS = {
     "accuracy": "Compare the results of a simulated project with its truth.",
     "calibrate": "Estimate the dispersion from raw tiles, and check the wavelength maps.",
     "config": "Print or check the configuration; write the generated files.",
+    "dandiset": "Fill a folder with links to the products of a project, by names of BIDS.",
     "declare-missing": "Declare tiles that will never come, so that their mosaic goes on.",
     "events": "Tell commands, webhooks and Slack what happened in a project.",
     "mark": "Put a part of the sample on hold, release it, or leave a note.",

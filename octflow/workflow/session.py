@@ -114,6 +114,12 @@ class Session(Needs):
             {"dataset": upload.dataset.plain()} if self.describes else {}
         )
 
+    @property
+    def dandiset_settings(self) -> dict[str, Any]:
+        """What decides names of BIDS, whatever names uploads have."""
+        upload = self.config.upload
+        return {"names": "bids", "raw_name": upload.raw_name, "dataset": upload.dataset.plain()}
+
     def upload_validates(self, wildcards: Wildcards, threads: int) -> bool:
         """Say whether products are validated first; it changes nothing that is sent."""
         return self.describes and self.config.upload.validate_

@@ -37,7 +37,12 @@ def write_dataset(
 
 
 def write_sidecars(
-    record: Record, paths: Iterable[str], folder: Path, settings: UploadSettings
+    record: Record,
+    paths: Iterable[str],
+    folder: Path,
+    settings: UploadSettings,
+    *,
+    project: Path = Path(),
 ) -> list[Item]:
     """Write a sidecar of every volume among the outputs of a record.
 
@@ -49,11 +54,13 @@ def write_sidecars(
         Paths of its outputs in the archive.
     folder, settings
         See `write_dataset`.
+    project : Path
+        Project folder.
     """
     items = []
     for volume, path in zip(record.outputs, paths, strict=True):
         if beside := sidecar_path(path):
-            size_mm = read_volume_voxel_size_mm(Path(volume.path))
+            size_mm = read_volume_voxel_size_mm(project / volume.path)
             items.append(
                 _write(folder, beside, sidecar_text(size_mm, record.code, settings.dataset))
             )
