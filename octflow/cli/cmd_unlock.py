@@ -28,7 +28,7 @@ def command(config: Path | None, *, force: bool) -> None:
     """  # noqa: D301 - \b keeps click from joining the lines
     found = unlock(session_of(config).project, force=force)
     click.echo("\n".join(_line(lock) for lock in found))
-    if any(lock.is_refused for lock in found if lock.advice != "stop it"):
+    if any(lock.is_refused for lock in found if lock.advice != "ends with it"):
         sys.exit(1)
 
 

@@ -77,6 +77,20 @@ def job_of(path: str) -> tuple[str, dict[str, int | str]] | None:
     return None
 
 
+def rank_of(path: str) -> int:
+    """Return the place of a flag in the order of the data: what it was made from comes before.
+
+    Examples
+    --------
+    >>> rank_of("state/slice-001.started") < rank_of("state/project.stacked")
+    True
+    >>> rank_of("state/missing.json")
+    0
+    """
+    found = job_of(path)
+    return list(FLAGS).index(found[0]) if found else 0
+
+
 @cache
 def _patterns() -> dict[str, re.Pattern[str]]:
     """Return the flags as patterns, those with fewer names to be filled in first."""

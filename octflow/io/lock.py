@@ -188,16 +188,12 @@ class Lock:
 
     def _link(self, number: int, content: bytes) -> bool:
         """Give a file with this content the number; tell whether nobody was faster."""
-        part = self.folder / f".part-{os.getpid()}-{secrets.token_hex(8)}"
         path = self.folder / f"lock-{number:08d}"
-        part.write_bytes(content)
-        try:
+        with self._written(content) as part:
             with contextlib.suppress(FileExistsError):
                 os.link(part, path)
             # A file server may have linked it although its first answer was lost.
             linked = part.stat().st_nlink == 2
-        finally:
-            part.unlink()
         if linked and self._last() != number:
             path.unlink(missing_ok=True)  # The number had passed, and its file was cleared away.
             return False
@@ -206,10 +202,22 @@ class Lock:
     def _release(self) -> None:
         path = self.folder / f"lock-{self._number:08d}"
         if self._last() == self._number:
-            part = self.folder / f".part-{os.getpid()}-{secrets.token_hex(8)}"
-            part.write_bytes(_FREE)
-            part.replace(path)
+            try:
+                with self._written(_FREE) as part:
+                    part.replace(path)
+            except OSError as error:  # A full disk: it names nobody then, and is free in a while.
+                log.warning("%s: not given back before %g s: %s", path, self.lease_s, error)
+                os.truncate(path, 0)
         self._number = 0
+
+    @contextmanager
+    def _written(self, content: bytes) -> Iterator[Path]:
+        part = self.folder / f".part-{os.getpid()}-{secrets.token_hex(8)}"
+        try:
+            part.write_bytes(content)
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
 
     def _beat(self, ended: threading.Event) -> None:
         path = self.folder / f"lock-{self._number:08d}"

@@ -10,6 +10,8 @@ from octflow.io.lock import Lock
 from octflow.io.records import read_record
 
 Declared = dict[tuple[int, int], str]
+_OF_A_PROJECT = {"state", "lineage", "watch", "pages", ".snakemake"}
+"""What a project that has begun has at least one of, in its folder."""
 
 
 def read_missing(project: Path) -> Declared:
@@ -51,12 +53,13 @@ def declare_missing(project: Path, mosaic: int, tiles: list[int], reason: str) -
 
 def _check(project: Path, mosaic: int, tiles: list[int]) -> None:
     """Refuse what nobody would look at: a project may be empty yet, but has nothing but its own."""
-    if project.is_dir() and any(project.iterdir()) and not (project / MISSING).parent.is_dir():
-        raise DataError(project, found="no folder state", expected="the folder of a project")
+    there = {path.name for path in project.iterdir()} if project.is_dir() else set()
+    if there and not there & _OF_A_PROJECT:
+        raise DataError(project, found="nothing of ours", expected="the folder of a project")
     begun = project / flag("start_mosaic", mosaic=mosaic)
     if not begun.exists():
         return
-    grid = [entry[0] for entry in read_record(begun).parameters["grid"]]
-    if unknown := sorted(set(tiles) - set(grid)):
+    grid = [entry[0] for entry in read_record(begun).parameters.get("grid", ())]
+    if grid and (unknown := sorted(set(tiles) - set(grid))):
         expected = f"tiles {min(grid)} to {max(grid)}"
         raise DataError(begun, found=f"no tile {unknown[0]} in mosaic {mosaic}", expected=expected)

@@ -1,5 +1,7 @@
 """Processes as others can recognise them, although their numbers are used again."""
 
+import getpass
+import os
 from pathlib import Path
 
 
@@ -14,6 +16,14 @@ def ticks_of(pid: int) -> int:
         return 0
     state, *numbers = text.rpartition(")")[2].split()
     return 0 if state in {"Z", "X"} else int(numbers[18])
+
+
+def user() -> str:
+    """Return the name of the user; the number where there is none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def boot_id() -> str:

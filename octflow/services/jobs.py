@@ -74,8 +74,9 @@ class Expected:
 
     def of_project(self) -> Iterator[Job]:
         """Yield the jobs that are not of one slice."""
+        rules = ["find_tilemap", *["find_focus"] * bool(self.session.volume_modalities)]
         for row in self.experiment.illuminations:
-            for rule in ("find_tilemap", "find_focus"):
+            for rule in rules:
                 yield self._job(rule, illumination=row.name)
         yield self._job("stack_slices")
         if self.session.describes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from octflow.core.layout import FLAGS, job_of
+from octflow.core.layout import FLAGS, job_of, rank_of
 from octflow.core.part import Part
 from octflow.core.record import Record
 from octflow.io.lock import WAIT_S, Lock
@@ -23,8 +23,6 @@ from octflow.io.records import read_record, write_record
 from octflow.services.parts import flags_in
 from octflow.services.retire import now, retire, state_lock, who
 from octflow.workflow.session import Session
-
-_RULES = list(FLAGS)
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class Flags(MutableMapping[str, Record]):
     def save(self, *, reason: str, lock: Lock) -> None:
         """Retire what was deleted, those downstream first, and write what was set, them last."""
         retire(self._project, self._deleted, reason=reason, lock=lock)
-        for path in sorted(self._set, key=_rank):
+        for path in sorted(self._set, key=rank_of):
             lock.check()
             write_record(self._project / path, self._set[path])
 
@@ -236,8 +234,3 @@ def _record(path: Path) -> Record | None:
 
 def _marks_of(project: Path, part: Part) -> tuple[Mark, ...]:
     return tuple(mark for mark in read_marks(project) if mark.part == part)
-
-
-def _rank(path: str) -> int:
-    parsed = job_of(path)
-    return _RULES.index(parsed[0]) if parsed else 0

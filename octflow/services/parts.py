@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from octflow.core.experiment import Experiment
 from octflow.core.layout import job_of
 from octflow.core.part import Part
 from octflow.core.record import Unit
@@ -20,22 +21,22 @@ def flags_in(session: Session, part: Part) -> dict[str, Unit]:
     """
     found = {}
     for path in _files(session.project, _folders(session, part)):
-        unit = unit_of(session, path)
+        unit = unit_of(path, session.config.project.name, session.config.experiment)
         if unit is not None and part.holds(unit):
             found[path] = unit
     return found
 
 
-def unit_of(session: Session, path: str) -> Unit | None:
-    """Return what a flag speaks of, by its name; None of another file."""
+def unit_of(path: str, project: str, experiment: Experiment) -> Unit | None:
+    """Return what a flag of a project speaks of, by its path; None of another file."""
     if (parsed := job_of(path)) is None:
         return None
     ids = parsed[1]
     if "mosaic" in ids:
-        mosaic, experiment = int(ids["mosaic"]), session.config.experiment
+        mosaic = int(ids["mosaic"])
         name = experiment.illumination_of(mosaic).name
         ids |= {"slice": experiment.slice_of(mosaic), "illumination": name}
-    return Unit.model_validate({"project": session.config.project.name, **ids})
+    return Unit.model_validate({"project": project, **ids})
 
 
 def _folders(session: Session, part: Part) -> list[str]:

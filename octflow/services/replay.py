@@ -12,7 +12,7 @@ from typing import Any
 
 from octflow import stages
 from octflow.core.errors import DataError, SettingsError
-from octflow.core.layout import FLAGS, job_of
+from octflow.core.layout import FLAGS, job_of, rank_of
 from octflow.core.part import Part
 from octflow.io.batch import tile_record
 from octflow.io.volume_reuse import BANDS
@@ -169,8 +169,8 @@ def carry_out(session: Session, plan: Replay, *, reason: str, force: bool = Fals
 
 def _later(session: Session, roots: list[str]) -> dict[str, _Known]:
     """Read the roots, and the flags of all rules that may have read from them, in data order."""
-    ranked = [(_rank(flag), flag) for flag in flags_in(session, Part())]
-    first = min(_rank(flag) for flag in roots)
+    ranked = [(rank_of(flag), flag) for flag in flags_in(session, Part())]
+    first = min(rank_of(flag) for flag in roots)
     wanted = [flag for rank, flag in sorted(ranked) if rank > first or flag in roots]
     found = ((flag, _known(session.project, flag)) for flag in wanted)
     return {flag: one for flag, one in found if one is not None}
@@ -206,11 +206,6 @@ def followed(rule: str, reads: list[str]) -> list[str]:
     if rule != "archive_batch":
         return reads
     return [flag for flag in reads if (job_of(flag) or ("",))[0] not in READERS]
-
-
-def _rank(flag: str) -> int:
-    parsed = job_of(flag)
-    return _RULES.index(parsed[0]) if parsed else 0
 
 
 class _Files:

@@ -1,6 +1,5 @@
 """Set flags aside into the history of a project: nothing is deleted."""
 
-import getpass
 import json
 import platform
 import secrets
@@ -8,11 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from octflow.core.layout import FLAGS, LOCK, RETIRED, job_of
+from octflow.core.layout import LOCK, RETIRED, job_of, rank_of
 from octflow.io.atomic import replacing
 from octflow.io.lock import Lock
-
-_RULES = list(FLAGS)
+from octflow.io.processes import user
 
 
 def state_lock(project: Path) -> Lock:
@@ -22,7 +20,7 @@ def state_lock(project: Path) -> Lock:
 
 def who() -> str:
     """Say who does something, and where."""
-    return f"{getpass.getuser()} on {platform.node()}"
+    return f"{user()} on {platform.node()}"
 
 
 def now() -> str:
@@ -42,8 +40,7 @@ def downstream_first(paths: Sequence[str]) -> list[str]:
     """
     ranks, last = {}, 0
     for path in reversed(paths):
-        found = job_of(path)
-        last = last if found is None else -_RULES.index(found[0])
+        last = last if job_of(path) is None else -rank_of(path)
         ranks[path] = last
     return sorted(paths, key=lambda path: ranks[path])
 

@@ -94,9 +94,11 @@ def _kernel(name: str, path: Path, take: Callable[[int, int], None]) -> Found:
     if not path.exists() or not _is_held(path, take):
         return Found(name, "free", "")
     processes, told = _processes(path), _words(path)
-    here = f"on this host: processes {', '.join(map(str, processes))}"
+    here = f"process {', '.join(map(str, processes))} on this host"
     state: State = "alive" if processes else "unknown"
-    return Found(name, state, told or (here if processes else "another host"), advice="stop it")
+    return Found(
+        name, state, told or (here if processes else "another host"), advice="ends with it"
+    )
 
 
 def _is_held(path: Path, take: Callable[[int, int], None]) -> bool:

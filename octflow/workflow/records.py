@@ -1,6 +1,5 @@
 """Make the record of an attempt: the one writer of flags and lineage."""
 
-import getpass
 import json
 import os
 import platform
@@ -16,6 +15,7 @@ from typing import Any
 import octflow
 from octflow.core.record import Code, Executor, Failure, Outcome, Product, Record, Unit
 from octflow.io.digest import content_id
+from octflow.io.processes import user
 from octflow.io.records import product, write_record
 
 _NO_ID = f"sha256:{'0' * 64}"
@@ -127,7 +127,7 @@ def _executor(pool: str, threads: int) -> Executor:
     )
     return Executor(
         host=platform.node(),
-        user=getpass.getuser(),
+        user=user(),
         pid=os.getpid(),
         scheduler=scheduler,
         scheduler_job=os.environ.get(job),

@@ -48,7 +48,7 @@ def test_tiles_are_not_declared_missing_beside_the_project_nor_beyond_the_mosaic
     write_flag(begun, "start_mosaic", parameters=grid)
     beside, beyond = octflow(*declare, tmp_path), octflow(*declare, tmp_path / "p")
     assert (beside.returncode, beyond.returncode) == (1, 1)
-    assert "found no folder state, expected the folder of a project\n" in beside.stderr
+    assert "found nothing of ours, expected the folder of a project\n" in beside.stderr
     assert "found no tile 9 in mosaic 1, expected tiles 1 to 2\n" in beyond.stderr
     assert read_missing(tmp_path / "p") == {}
 

@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 import time
@@ -115,6 +116,19 @@ def test_a_holder_that_was_passed_over_finds_out_and_leaves_the_next_alone(lock)
         assert lock.take_away(lock.holder())
         with Lock(lock.folder).holding("next"), pytest.raises(LostLockError, match="taken over"):
             lock.check()
+    assert lock.holder() is None
+
+
+def test_a_lock_that_a_full_disk_keeps_from_being_given_back_is_free_after_the_lease(lock):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with lock.holding("work"):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in lock.folder.iterdir()] == ["lock-00000001"]
+    with lock.holding("next", wait_s=5):
+        pass
     assert lock.holder() is None
 
 

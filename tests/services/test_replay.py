@@ -64,7 +64,8 @@ class Bench:
 
     def write(self, path, read=(), inputs=(), outputs=(), **told):
         rule = job_of(path)[0]
-        unit, flags = unit_of(self.session, path), [Path(name) for name in read]
+        flags = [Path(name) for name in read]
+        unit = unit_of(path, "demo", self.session.config.experiment)
         stage = STAGES.get(rule, rule.split("_")[0])
         folder = {"folder": "mosaic-001/products"}
         attempt = Attempt(stage, rule, unit, flags, folder, 1, "tile", 1)

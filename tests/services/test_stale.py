@@ -35,7 +35,8 @@ class Bench:
         rule = job_of(path)[0]
         parameters = self.rules.parameters(path)
         version += parameters.pop("version")
-        flags, unit = [Path(name) for name in read], unit_of(self.session, path)
+        flags = [Path(name) for name in read]
+        unit = unit_of(path, "demo", self.session.config.experiment)
         attempt = Attempt(rule, rule, unit, flags, parameters | changed, version, "tile", 1)
         write_record(Path(path), attempt.succeeded(Outcome(), {}))
 

@@ -102,6 +102,12 @@ def test_nothing_is_archived_where_archiving_is_off(bench):
     assert "archive_batch" not in bench.counts(archive={"enabled": False})
 
 
+def test_no_focus_is_expected_where_no_volume_is_made(bench):
+    bench.arrive(1, [1])
+    assert bench.counts()["find_focus"].expected == 2
+    assert "find_focus" not in bench.counts(volume={"modalities": []})
+
+
 def test_jobs_lie_where_the_rules_put_their_flags_and_attempts(bench):
     jobs = list(Expected(bench.session()).of_batch(3, 2))
     assert jobs[2].flag == "mosaic-003/state/batch-002.processed"

@@ -110,4 +110,5 @@ def test_a_watcher_is_named_and_left_alone(tmp_path, force):
         lock = found(tmp_path, "the watcher", force=force)
         assert (lock.state, lock.removed) == ("alive", False)
         assert f"process {process.pid} on " in lock.holder
+        assert lock.advice == "ends with it"
     assert found(tmp_path, "the watcher").state == "free"

@@ -1,5 +1,6 @@
 """Real runs of Snakemake over simulated acquisitions."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -17,11 +18,37 @@ NOT_PRODUCTS = {".snakemake", "logs", "benchmarks", "lineage", "state", "records
 
 
 def simulate(folder, preset, *options):
-    """Run `octflow simulate`."""
+    """Run `octflow simulate`, or link to what another module has had simulated in this run."""
+    if (shared := _shared(folder, "-".join([preset, *options]))) is None:
+        return _simulate(folder, preset, options)
+    part = shared.with_name(f"{shared.name}.part")
+    with shared.with_name(f"{shared.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            _simulate(part, preset, options)
+            part.rename(shared)
+    shutil.copytree(shared, folder, copy_function=os.link)
+    config = yaml.safe_load((shared / "config.yaml").read_text().replace(str(part), str(folder)))
+    config["project"]["name"] = folder.name
+    (folder / "config.yaml").unlink()
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return folder
+
+
+def _simulate(folder, preset, options):
     wanted = ["--preset", preset, *options]
     command = [sys.executable, "-m", "octflow.cli", "simulate", str(folder), *wanted]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     return folder
+
+
+def _shared(folder, name):
+    """Where the workers of a run share a simulation; None where there are no workers."""
+    for path in folder.parents:
+        if path.name.startswith("popen-gw"):
+            (path.parent / "simulated").mkdir(exist_ok=True)
+            return path.parent / "simulated" / name
+    return None
 
 
 def smallest_slice(folder):

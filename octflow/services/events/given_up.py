@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from octflow.core.errors import DataError
 from octflow.core.experiment import Experiment
 from octflow.core.layout import job_of
-from octflow.core.record import Unit
 from octflow.io.atomic import replacing
 from octflow.services.events.catalogue import PREFIX, Context, Event, event_id, level_of, subject_of
+from octflow.services.parts import unit_of
 
 FOLDER = Path("watch/given-up")
 """One file for every target that is given up now, relative to the project folder."""
@@ -94,10 +94,11 @@ def event_of_given_up(
     DataError
         The target is no flag.
     """
-    if (job := job_of(given_up.target)) is None:
+    job = job_of(given_up.target)
+    unit = unit_of(given_up.target, context.name, experiment)
+    if job is None or unit is None:
         raise DataError(path, found=f"target {given_up.target}", expected="a flag")
-    rule, ids = job
-    unit = _unit(ids, context, experiment)
+    rule = job[0]
     event_type, subject = f"{PREFIX}{level_of(rule)}.given_up", subject_of(unit)
     told_by = f"{given_up.target} {given_up.first_failed_at}"
     said = f"after {given_up.failures} attempts, exit status {given_up.status}; see {given_up.log}"
@@ -128,13 +129,3 @@ def event_of_given_up(
         time=given_up.given_up_at,
         data=payload,
     )
-
-
-def _unit(ids: dict[str, int | str], context: Context, experiment: Experiment) -> Unit:
-    """Return the unit as the records of its jobs have it."""
-    unit = Unit.model_validate({"project": context.name, **ids})
-    if unit.mosaic is None:
-        return unit
-    name = experiment.illumination_of(unit.mosaic).name
-    told = {"slice": experiment.slice_of(unit.mosaic), "illumination": name}
-    return unit.model_copy(update=told)

@@ -1,15 +1,13 @@
 """On the host itself: take a job, run it in a slot, give signs of life, tell its end."""
 
-import fcntl
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from octflow.services.hosts.job import MARK, NODE, Job
+from octflow.services.slots import shared_folder, take_slots
 
 BEAT_S = 1.0
 """Time between two signs of life."""
@@ -48,16 +46,16 @@ def ask(job: Job) -> str:
 def run(job: Job, host: str) -> int:
     """Run a job to its end; return its exit status."""
     job.write(f"taken-{host}", str(os.getpid()))
-    order, beats, process, slot = job.order, 0, None, None
+    order, beats, process = job.order, 0, None
+    slots: list[int] = []
     while process is None or process.poll() is None:
         beats += 1
         _beat(job, beats)
         if job.cancelled:
             _end(job)
             break
-        if slot is None:
-            slot = free_slot(host, order["slots"][host])
-        if process is None and slot is not None:
+        slots = slots or take_slots(shared_folder(f"host-{host}"), 1, order["slots"][host])
+        if process is None and slots:
             process = subprocess.Popen([order["script"]], cwd=order["folder"])
         _wait(process)
     status = 1 if process is None else process.wait()
@@ -104,31 +102,3 @@ def _tell(job: Job, status: int) -> None:
             time.sleep(BEAT_S)
         else:
             return
-
-
-def free_slot(host: str, slots: int) -> int | None:
-    """Take a slot of this host; None where other jobs, of any project, have all of them.
-
-    Parameters
-    ----------
-    host : str
-        Name of the host.
-    slots : int
-        How many it has.
-
-    Returns
-    -------
-    descriptor : int or None
-        Holds the slot until it is closed or the process ends, however it ends.
-    """
-    folder = Path(tempfile.gettempdir()) / f"octflow-{os.getuid()}-{host}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for number in range(slots):
-        descriptor = os.open(folder / f"slot-{number}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-        else:
-            return descriptor
-    return None

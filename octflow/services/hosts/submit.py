@@ -66,6 +66,7 @@ def submit(script: Path, hosts: Hosts) -> str:
     job.write("job.json", json.dumps({"work": work, **_order(script, hosts)}))
     said = [_send(job, host) for host in _by_room(hosts)]
     if job.host is None:
+        shutil.rmtree(job.folder, ignore_errors=True)  # Nobody would ever ask for it.
         raise UnreachableError(f"no auxiliary host takes a job: {'; '.join(filter(None, said))}")
     return job.id
 

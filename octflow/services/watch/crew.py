@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from octflow.services.slots import shared_folder, take_slots
 from octflow.services.watch import child as children
 from octflow.services.watch.attempts import Attempts
 from octflow.services.watch.child import Child
 from octflow.services.watch.journal import set_aside
-from octflow.services.watch.slots import shared_folder, take_slots
 from octflow.services.watch.targets import Target, written_ns
 from octflow.workflow.config import PIPELINE
 from octflow.workflow.lanes import LANES, Lane, WatchSettings
@@ -52,7 +52,7 @@ class Crew:
     ) -> None:
         self.project, self._file, self._settings = project, file, settings
         self._folder = project / "watch"
-        self.cores_folder = shared_folder()
+        self.cores_folder = shared_folder("cores")
         self._attempts, self._log = attempts, log
         self.running: dict[Lane, Child] = {}
         self._made: Counter[str] = Counter()
@@ -121,11 +121,11 @@ class Crew:
 
         The project must be there: what is lacking has failed.
         """
-        for lane, child in self.running.items():
-            self._bound(lane, child)
         ended = [lane for lane, child in self.running.items() if not child.runs()]
         for lane in ended:
             self._judge(lane, self.running.pop(lane))
+        for lane, child in self.running.items():
+            self._bound(lane, child)
         return bool(ended)
 
     def _bound(self, lane: Lane, child: Child) -> None:

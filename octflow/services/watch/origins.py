@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,15 +54,15 @@ class Origins:
     def _sources_of(self, path: str, written_ns: int) -> list[tuple[str, str]]:
         """Return path and id of the records that a job read, as its own record has them."""
         if self._sources.get(path, (-1,))[0] != written_ns:
-            self._sources[path] = (written_ns, dict(self._read(path)))
+            self._sources[path] = (written_ns, self._read(path))
         return list(self._sources[path][1].items())
 
-    def _read(self, path: str) -> Iterator[tuple[str, str]]:
+    def _read(self, path: str) -> dict[str, str]:
         try:
             inputs = json.loads((self.project / path).read_bytes())["inputs"]
-        except (OSError, ValueError, KeyError):
-            return
-        yield from ((p["path"], p["id"]) for p in inputs if p["role"] == "record")
+            return {p["path"]: p["id"] for p in inputs if p["role"] == "record"}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
 
     def _id_of(self, path: str, written_ns: int) -> str | None:
         """Return the id of a record; None where there is none, which is for Snakemake to make."""

@@ -40,7 +40,7 @@ class Inventories:
             if self._read.get(str(path), (0,))[0] != changed_ns:
                 inventory = json.loads(path.read_bytes())["parameters"]["inventory"]
                 self._read[str(path)] = (changed_ns, inventory)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return self._read[str(path)][1]
 

@@ -5,14 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
 
 from octflow.core.errors import SettingsError
 from octflow.services.hosts.job import JOBS, Job
-from octflow.services.hosts.run import free_slot
 from octflow.services.hosts.settings import Host, Hosts, read_hosts
 from octflow.services.hosts.status import status_of
 from octflow.services.hosts.submit import UnreachableError, submit
@@ -84,16 +82,6 @@ def test_jobs_are_spread_over_the_hosts(lab):
     assert [status_of(job) for job in jobs] == ["running", "running"]
 
 
-def test_a_host_has_no_more_jobs_at_a_time_than_slots(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    first, second, third = (free_slot("aux1", 2) for _ in range(3))
-    assert third is None
-    os.close(first)
-    assert free_slot("aux1", 2) == first
-    os.close(first)
-    os.close(second)
-
-
 def test_a_host_that_is_down_is_passed_over(lab, capfd):
     lab.cut("aux1")
     jobs = [sent("true"), sent("true")]
@@ -108,6 +96,7 @@ def test_without_any_host_the_job_fails_and_says_why(lab):
     lab.cut("aux2")
     with pytest.raises(UnreachableError, match=r"aux1: .*refused.*; aux2: .*refused"):
         sent("true")
+    assert not list(JOBS.glob("job-*"))
 
 
 def test_a_host_that_is_not_known_is_refused(lab):

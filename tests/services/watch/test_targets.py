@@ -136,6 +136,22 @@ def test_what_is_there_is_made_unless_it_is_asked_for(project):
     assert not project.look().is_made(path)
 
 
+@pytest.mark.parametrize("content", ["", "[]", "null", "{}", '{"inputs": [1], "parameters": 1}'])
+def test_a_flag_that_is_no_record_does_not_end_the_watcher(project, content):
+    project.acquire(1)
+    project.process(1)
+    for rule in ("start_batch", "process_batch"):
+        (project.base / "project" / flag(rule, mosaic=1, batch=1)).write_text(content)
+    project.stitch(1)
+    for rule in ("stitch_enface", "join_volumes"):
+        (project.base / "project" / flag(rule, mosaic=1)).write_text(content)
+    project.scan()
+    project.now_s = 30.0
+    assert project.scan()["tile"] == ["batch-001.processed"]
+    project.make("start_batch", mosaic=1, batch=1)
+    assert project.scan()["tile"] == []
+
+
 def test_a_mosaic_older_than_a_batch_is_asked_for_unless_snakemake_knows_better(project):
     project.acquire(1)
     project.stitch(1)

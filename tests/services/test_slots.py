@@ -4,9 +4,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
+from octflow.core.errors import DataError
+from octflow.services.slots import take_slots
 from octflow.services.watch.attempts import Attempts
 from octflow.services.watch.crew import Crew
-from octflow.services.watch.slots import take_slots
 from octflow.services.watch.targets import Target
 from octflow.workflow.lanes import WatchSettings
 
@@ -25,6 +28,15 @@ def test_a_core_is_free_when_the_process_that_computes_has_ended_not_who_started
     process.kill()
     process.wait()
     assert len(take_slots(tmp_path, 2, 2)) == 2
+
+
+def test_a_folder_in_that_of_another_user_is_refused(tmp_path):
+    strange = Path("/usr")
+    if os.getuid() == strange.stat().st_uid:
+        strange = tmp_path
+        os.chown(strange, 54321, -1)
+    with pytest.raises(DataError, match="another user"):
+        take_slots(strange / "cores", 1, 1)
 
 
 class Sleepers(Crew):
