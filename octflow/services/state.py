@@ -12,6 +12,7 @@ from typing import Any
 
 from octflow.core.layout import FLAGS
 from octflow.io.marks import read_marks
+from octflow.services.events.given_up import all_given_up
 from octflow.services.jobs import Expected, Job
 from octflow.services.seen import Failed, Seen
 from octflow.workflow.remarks import failures_of, waits_of
@@ -105,6 +106,8 @@ class ProjectState:
     """What waits and for what, one line each."""
     notes: tuple[str, ...] = ()
     """What people noted, one line each, the oldest first."""
+    given_up: tuple[str, ...] = ()
+    """What the watcher no longer tries, one line each: even where no record says why."""
     failed_tiles: tuple[str, ...] = ()
     """Tiles that failed in batches that are done, one line each, where that was asked for."""
 
@@ -151,6 +154,7 @@ class _Look:
             failures=tuple(self.failures),
             waiting=tuple(waits_of(self.session.ready)),
             notes=tuple(str(m) for m in read_marks(self.session.project) if m.kind == "note"),
+            given_up=tuple(map(str, all_given_up(self.session.project))),
         )
 
     def _slice(self, slice_id: int) -> SliceState:

@@ -29,6 +29,7 @@ def lines_of(state: ProjectState, *, most: int = 20) -> Iterator[str]:
     yield ""
     yield _pace(state.pace)
     yield from _section("failed", [f"{f.job}: {_why(f)}" for f in state.failures], most)
+    yield from _section("given up by the watcher", list(state.given_up), most)
     yield from _section("failed tiles", list(state.failed_tiles), most)
     yield from _section("waiting", [w.removeprefix("waiting: ") for w in state.waiting], most)
     yield from _section("notes", list(state.notes), most)

@@ -7,6 +7,7 @@ from octflow.core.errors import DataError
 from octflow.core.layout import FLAGS, flag
 from octflow.core.record import Unit
 from octflow.io.missing import declare_missing
+from octflow.services.events.given_up import GivenUp, write_given_up
 from octflow.services.jobs import Expected, Job
 from octflow.services.state import peek_project
 from octflow.services.state_text import lines_of
@@ -196,6 +197,26 @@ def test_the_text_names_failures_and_says_how_many_are_left_out(bench):
     assert "process_batch mosaic 1 batch 1: DataError: tile.nii: found 0 bytes" in said
     assert "0/2!" in said
     assert "and 1 more" in said
+
+
+def test_what_the_watcher_has_given_up_is_told_though_no_record_says_why(bench):
+    target = flag("process_batch", mosaic=1, batch=2)
+    given_up = GivenUp(
+        target=str(target),
+        lane="tile",
+        failures=5,
+        first_failed_at="2026-01-01T00:00:00.000+00:00",
+        given_up_at="2026-01-01T01:00:00.000+00:00",
+        status=-9,
+        log="watch/lane-tile.log",
+        host="zircon",
+    )
+    write_given_up(bench.project, [given_up])
+    line = f"{target}: 5 failures, the last one killed by SIGKILL (watch/lane-tile.log)"
+    assert bench.peek().given_up == (line,)
+    assert f"  {line}" in list(lines_of(bench.peek()))
+    write_given_up(bench.project, [])
+    assert not bench.peek().given_up
 
 
 def test_a_job_of_one_illumination_is_named_by_it():

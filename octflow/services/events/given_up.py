@@ -1,6 +1,9 @@
 """What the watcher no longer tries: the files it writes for people, and their events."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from signal import Signals
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -32,6 +35,17 @@ class GivenUp(BaseModel):
     log: str
     """What it said, relative to the project folder."""
     host: str
+
+    def __str__(self) -> str:
+        return f"{self.target}: {self.failures} failures, the last one {self._how} ({self.log})"
+
+    @property
+    def _how(self) -> str:
+        if self.status is None:
+            return "of a process that was gone"
+        if self.status < 0:
+            return f"killed by {Signals(-self.status).name}"
+        return f"with exit status {self.status}"
 
 
 def file_of(target: str) -> str:
@@ -71,6 +85,13 @@ def read_given_up(path: Path) -> GivenUp:
     except ValidationError as error:
         found = f"{error.errors()[0]['msg']}"
         raise DataError(path, found=found, expected="a target that was given up") from None
+
+
+def all_given_up(project: Path) -> Iterator[GivenUp]:
+    """Yield what needs a person now; nothing of a file that is replaced or not readable."""
+    for path in sorted((project / FOLDER).glob("*.json")):
+        with suppress(DataError, FileNotFoundError):
+            yield read_given_up(path)
 
 
 def event_of_given_up(
