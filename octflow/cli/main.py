@@ -9,6 +9,7 @@ import click
 from octflow.core.errors import OctflowError
 
 COMMANDS = {
+    "acquisition": "Fill the acquisition folder with links to the raw tiles of a dandiset.",
     "accuracy": "Compare the results of a simulated project with its truth.",
     "calibrate": "Estimate the dispersion from raw tiles, and check the wavelength maps.",
     "config": "Print or check the configuration; write the generated files.",

@@ -79,17 +79,24 @@ def _link(source: Path, place: Path, linked: Linked) -> None:
     if not source.exists():
         raise DataError(source, found="no file", expected="the product that its record lists")
     if not source.is_dir():
-        _link_file(source, place, linked)
+        link_file(source, place, linked)
         return
     members = [path for path in source.rglob("*") if path.is_file()]
     for path in members:
-        _link_file(path, place / path.relative_to(source), linked)
+        link_file(path, place / path.relative_to(source), linked)
     for path in place.rglob("*"):  # Of a volume that has been made anew with fewer files.
         if path.is_symlink() and not path.exists():
             path.unlink()
 
 
-def _link_file(source: Path, place: Path, linked: Linked) -> None:
+def link_file(source: Path, place: Path, linked: Linked) -> None:
+    """Make a link to a file, unless it is there; count it.
+
+    Raises
+    ------
+    DataError
+        A file, not a link, is in its place.
+    """
     if place.is_symlink() and place.readlink() == source:
         linked.kept += 1
         return
