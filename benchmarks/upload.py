@@ -2,11 +2,13 @@
 
     PYTHONPATH=.:tests/shared python benchmarks/upload.py                4 files of 100 MB
     PYTHONPATH=.:tests/shared python benchmarks/upload.py --files 2 --megabytes 20
+    PYTHONPATH=.:tests/shared python benchmarks/upload.py --volumes          volumes of 50 shards
 
 Each in a process of its own, in turn, to a server that has nothing yet; least of --times, from
 the first request that comes in to the last, and CPU time of the whole process. octflow reads every
 file once more, to hold it against its record, and asks for the digests of what came; the command
-is run with one file at a time and its validation left out, and asks for nothing.
+is run with one file at a time, as many threads for it as octflow has, and its validation left
+out, and asks for nothing.
 """
 
 import argparse
@@ -16,22 +18,30 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from octflow.io.digest import fast_id
+import numpy as np
+import zarr
+
+from octflow.io.digest import fast_id, size_bytes
 
 from archive_server import DANDISET, KEY, ArchiveServer, archive_server
+
+SHARDS = 50
+"""Files that the voxels of a volume are in."""
 
 OCTFLOW = """
 import sys
 from pathlib import Path
+from octflow.io.digest import size_bytes
 from octflow.io.remote.archive import Item, upload
 from octflow.io.remote.dandi import DandiArchive
 from octflow.io.remote.pace import Pace
 from octflow.io.remote.patience import Patience
 
 api, dandiset, key, *words = sys.argv[1:]
-items = [Item(Path(w), f"derivatives/{Path(w).name}", i, Path(w).stat().st_size)
+items = [Item(Path(w), f"derivatives/{Path(w).name}", i, size_bytes(Path(w)))
          for w, i in (word.split("=") for word in words)]
 bounds = {"timeout_s": 120, "pace": Pace(None), "patience": Patience(1, 0, 0)}
 upload(DandiArchive(api, dandiset, key, **bounds), items)
@@ -68,7 +78,7 @@ def timed(command: list[str], server: ArchiveServer, folder: Path) -> tuple[floa
 
 def commands(server: ArchiveServer, words: list[str]) -> dict[str, list[str]]:
     """Return both ways to upload the files."""
-    bare = ["-i", server.api, "--jobs", "1:1", "--existing", "overwrite", "--validation", "skip"]
+    bare = ["-i", server.api, "--jobs", "1:5", "--existing", "overwrite", "--validation", "skip"]
     beside = str(Path(sys.executable).parent / "dandi")
     return {
         "dandi upload": [beside, "upload", *bare, "--allow-any-path", "derivatives"],
@@ -76,21 +86,45 @@ def commands(server: ArchiveServer, words: list[str]) -> dict[str, list[str]]:
     }
 
 
-def compared(folder: Path, files: int, n_bytes: int, times: int) -> dict[str, tuple[float, float]]:
+def write_file(path: Path, n_bytes: int) -> Path:
+    """Write what cannot be packed."""
+    path = path.with_suffix(".nii")
+    path.write_bytes(os.urandom(n_bytes))
+    return path
+
+
+def write_volume(path: Path, n_bytes: int) -> Path:
+    """Write a volume of such bytes, in as many files as shards."""
+    path = path.with_suffix(".ome.zarr")
+    lines = (SHARDS, n_bytes // SHARDS)
+    options = {"shape": lines, "chunks": (1, lines[1]), "dtype": "u1", "compressors": None}
+    array = zarr.open_group(path, mode="w").create_array("0", **options)
+    array[:] = np.frombuffer(os.urandom(lines[0] * lines[1]), np.uint8).reshape(lines)
+    return path
+
+
+def held_bytes(server: ArchiveServer) -> int:
+    """Return how many bytes a server has been sent."""
+    volumes = [sum(map(len, one["files"].values())) for one in server.zarrs.values()]
+    return sum(map(len, server.blobs.values())) + sum(volumes)
+
+
+def compared(
+    folder: Path, write: Callable[[Path, int], Path], files: int, n_bytes: int, times: int
+) -> dict[str, tuple[float, float]]:
     """Return the least seconds and CPU seconds of both."""
     (folder / "derivatives").mkdir()
     (folder / "dandiset.yaml").write_text(f"identifier: '{DANDISET}'\nname: brain\n")
-    sources = [folder / "derivatives" / f"{number}.nii" for number in range(files)]
-    for source in sources:
-        source.write_bytes(os.urandom(n_bytes))
+    sources = [write(folder / "derivatives" / str(number), n_bytes) for number in range(files)]
+    expected = sum(map(size_bytes, sources))
     words = [f"{source}={fast_id(source)}" for source in sources]
     took: dict[str, list[tuple[float, float]]] = {"dandi upload": [], "octflow": []}
     for _ in range(times):
         for who, runs in took.items():
             with archive_server() as server:
                 runs.append(timed(commands(server, words)[who], server, folder))
-                if (found := sum(map(len, server.blobs.values()))) != files * n_bytes:
-                    sys.exit(f"{who}: found {found} bytes sent, expected {files * n_bytes}")
+                if (found := held_bytes(server)) != expected:
+                    sys.exit(f"{who}: found {found} bytes sent, expected {expected}")
     return {who: (min(w for w, _ in runs), min(c for _, c in runs)) for who, runs in took.items()}
 
 
@@ -100,10 +134,12 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=4)
     parser.add_argument("--megabytes", type=int, default=100)
     parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--volumes", action="store_true", help="OME-Zarr in place of files")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         n_bytes = asked.megabytes * 10**6
-        least = compared(Path(name), asked.files, n_bytes, asked.times)
+        write = write_volume if asked.volumes else write_file
+        least = compared(Path(name), write, asked.files, n_bytes, asked.times)
     for who, (wall_s, cpu_s) in least.items():
         rate = asked.files * asked.megabytes / wall_s
         print(f"{who:14}{wall_s:8.2f} s {rate:8.1f} MB/s {cpu_s:8.2f} s CPU")
