@@ -1,10 +1,13 @@
 """Small shifts drawn on a picture, enlarged until they are seen."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _COLOUR = "#ff7f0e"
 _TYPICAL = 90
@@ -57,7 +60,7 @@ def enlarged(arrows: Arrows, size_px: float) -> tuple[NDArray[np.float64], float
     return arrows.by_px * factor * cut[:, None], float(f"{typical:.0e}"), factor
 
 
-def draw_arrows(axis: Axes, arrows: Arrows, size_px: float) -> None:
+def draw_arrows(axis: "Axes", arrows: Arrows, size_px: float) -> None:
     """Draw shifts on a picture, y growing downwards, with a key that tells their length."""
     if len(arrows.at_px) == 0:
         return

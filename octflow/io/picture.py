@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Colormap
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
 from octflow.core.axial import wrap_axis
 from octflow.core.names import AXIAL
-from octflow.io.arrows import Arrows, draw_arrows
+from octflow.io.arrows import Arrows
 from octflow.io.atomic import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
 
 WINDOWS: dict[str, tuple[float, float]] = {
     "aip": (50, 80),
@@ -179,11 +178,14 @@ def _levels(array: NDArray, window: tuple[float, float]) -> NDArray[np.uint16]:
 
 def _table(colours: str) -> NDArray[np.uint8]:
     """Return 256 colours, and black."""
-    rgb = _colour_map(colours)(np.arange(256))[:, :3]
+    rgb = colour_map(colours)(np.arange(256))[:, :3]
     return np.vstack([np.rint(255 * rgb), np.zeros(3)]).astype(np.uint8)
 
 
-def _colour_map(name: str) -> Colormap:
+def colour_map(name: str) -> "Colormap":
+    """Return a colour map of matplotlib by its name."""
+    import matplotlib as mpl
+
     if name == _CYCLIC:
         import colorcet  # noqa: F401 - it tells matplotlib its maps
     return mpl.colormaps[name]
@@ -207,58 +209,15 @@ def write_sheet(path: Path, panels: Sequence[Panel], *, title: str, across: int 
     across : int
         Panels side by side.
     """
-    across = min(across, len(panels))
-    down = -(-len(panels) // across)
-    size_in = (4.2 * across, 3.8 * down + 0.5)
-    figure = Figure(figsize=size_in)
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, y=1 - 0.25 / size_in[1], va="center")
-    axes = figure.subplots(down, across, squeeze=False, gridspec_kw=_places(size_in)).ravel()
-    for axis, panel in zip(axes, panels, strict=False):
-        _draw(figure, axis, panel)
-    for axis in axes[len(panels) :]:
-        axis.axis("off")
-    write_figure(path, figure)
+    from octflow.io.sheet import drawn_sheet  # Matplotlib, which takes long to load.
+
+    write_figure(path, drawn_sheet(panels, title=title, across=across))
 
 
-def _places(size_in: tuple[float, float]) -> dict[str, float]:
-    """Return where the panels of a sheet lie; fitting them to their labels takes far longer."""
-    x_in, y_in = size_in
-    return {
-        "left": 0.5 / x_in,
-        "right": 1 - 0.45 / x_in,
-        "bottom": 0.35 / y_in,
-        "top": 1 - 0.85 / y_in,
-        "wspace": 0.25,
-        "hspace": 0.25,
-    }
-
-
-def write_figure(path: Path, figure: Figure) -> None:
+def write_figure(path: Path, figure: "Figure") -> None:
     """Write a matplotlib figure by the suffix of the path."""
     with replacing(path) as part:
         figure.savefig(part, dpi=110, format=path.suffix.lstrip("."))
-
-
-def _draw(figure: Figure, axis: Axes, panel: Panel) -> None:
-    every = panel_step(panel.array)
-    shown = panel.array[::every, ::every]
-    low, high = panel.window or window_of("", shown)
-    n_y, n_x = (panel.every * size - 0.5 for size in panel.array.shape[:2])
-    colours, extent = _colour_map(panel.colours), (-0.5, n_x, n_y, -0.5)
-    drawn = axis.imshow(shown, vmin=low, vmax=high, cmap=colours, extent=extent)
-    axis.set_title(panel.title, fontsize=10, y=1.0)
-    axis.tick_params(labelsize=7)
-    if panel.turning:
-        key = axis.inset_axes((0.01, 0.01, 0.18, 0.18))
-        key.imshow(axis_key(panel.turning))
-        key.axis("off")
-    if panel.arrows is not None:
-        draw_arrows(axis, panel.arrows, max(extent))
-    if panel.array.ndim == 2:
-        bar = figure.colorbar(drawn, ax=axis, shrink=0.8)
-        bar.ax.tick_params(labelsize=7)
-        bar.set_label(panel.unit, fontsize=8)
 
 
 def axis_key(turning: int, *, n_px: int = 101) -> NDArray[np.uint8]:

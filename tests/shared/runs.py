@@ -51,9 +51,9 @@ def _shared(folder, name):
     return None
 
 
-def smallest_slice(folder):
-    """Simulate one slice in two illuminations, each of one tile."""
-    simulate(folder, "tiny", "--slices", "1")
+def smallest(folder, *options, slices=1):
+    """Simulate slices in two illuminations, each of one tile."""
+    simulate(folder, "tiny", "--slices", str(slices), *options)
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["experiment"]["grid_size_y"] = 1
     for row in config["experiment"]["illuminations"]:
@@ -65,11 +65,11 @@ def smallest_slice(folder):
     return folder
 
 
-def acquisition(simulated, folder, *, archive=False, volumes=("dBI",)):
+def acquisition(simulated, folder, *, archive=False, volumes=()):
     """Make a folder like `simulated` with links to its raw tiles, for a project of its own.
 
-    The archive of random numbers takes long, and is asked for where it is tested; so are the other
-    volumes, of which every mosaic has a job each.
+    The archive of random numbers takes long, and is asked for where it is tested; so are
+    volumes.
     """
     folder.mkdir()
     (folder / "raw").mkdir()

@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-import yaml
 
 from octflow.io.nifti import read_nifti
 from octflow.io.records import listed, read_record
@@ -28,16 +27,12 @@ def remove(folder, mosaic):
 @pytest.fixture(scope="module")
 def lacking(tmp_path_factory):
     base = tmp_path_factory.mktemp("slices")
-    simulated = runs.simulate(base / "simulated", "tiny", "--slices", "4")
-    folder = runs.acquisition(simulated, base / "tiny")
-    config = yaml.safe_load((folder / "config.yaml").read_text())
-    config["volume"] |= {"modalities": ["dBI"]}
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    folder = runs.acquisition(runs.smallest(base / "simulated", slices=4), base / "tiny")
     (folder / "project").mkdir()
     remove(folder, NOT_ARRIVED)
     for mosaic in DECLARED:
         remove(folder, mosaic)
-        declare = [sys.executable, "-m", "octflow.cli", "declare-missing", "1", "2", "3", "4"]
+        declare = [sys.executable, "-m", "octflow.cli", "declare-missing", "1"]
         options = ["--mosaic", str(mosaic), "--reason", "laser off"]
         options += ["--project", str(folder / "project")]
         subprocess.run([*declare, *options], check=True, capture_output=True)

@@ -22,7 +22,7 @@ OPTIONS += ["--groups", *(f"{rule}=before" for rule in BEFORE)]
 @pytest.fixture(scope="module")
 def acquired(tmp_path_factory):
     """One slice in two illuminations, each of one tile."""
-    return runs.smallest_slice(tmp_path_factory.mktemp("slurm") / "tiny")
+    return runs.smallest(tmp_path_factory.mktemp("slurm") / "tiny")
 
 
 @pytest.fixture(scope="module")

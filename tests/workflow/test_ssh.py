@@ -24,7 +24,7 @@ def lab(tmp_path_factory):
 @pytest.fixture(scope="module")
 def acquired(tmp_path_factory):
     """One slice in two illuminations, each of one tile."""
-    return runs.smallest_slice(tmp_path_factory.mktemp("ssh") / "tiny")
+    return runs.smallest(tmp_path_factory.mktemp("ssh") / "tiny")
 
 
 @pytest.fixture(scope="module")
