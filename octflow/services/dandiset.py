@@ -100,10 +100,13 @@ def link_file(source: Path, place: Path, linked: Linked) -> None:
     if place.is_symlink() and place.readlink() == source:
         linked.kept += 1
         return
-    if place.exists() and not place.is_symlink():
+    if place.is_symlink():
+        part = part_of(place)
+        part.symlink_to(source)
+        part.replace(place)
+    elif place.exists():
         raise DataError(place, found="a file", expected=f"a link to {source}, or nothing")
-    part = part_of(place)
-    part.unlink(missing_ok=True)
-    part.symlink_to(source)
-    part.replace(place)
+    else:  # Whole at once by itself; looking for what others left would list the folder each time.
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(source)
     linked.made += 1

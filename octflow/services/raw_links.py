@@ -1,7 +1,7 @@
 """An acquisition folder made of links to the raw tiles of a dandiset folder: nothing is copied."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -89,6 +89,7 @@ class _Names:
     def __init__(self, config: Config, kind: RawKind) -> None:
         self._config, self._kind = config, kind
         self._given: dict[tuple[int, int], Path] = {}
+        self._grids: dict[int, Container[int]] = {}
 
     def of(self, path: Path, place: str) -> str:
         """Return the name that the microscope would give to a file of the dandiset."""
@@ -98,7 +99,9 @@ class _Names:
         if ids.subject not in {"", subject}:
             raise DataError(path, found=f"subject {ids.subject}", expected=f"{subject}")
         mosaic = self._mosaic(path, ids)
-        if ids.tile not in self._config.experiment.grid_of(mosaic):
+        if mosaic not in self._grids:
+            self._grids[mosaic] = self._config.experiment.grid_of(mosaic)
+        if ids.tile not in self._grids[mosaic]:
             expected = f"one of the grid of mosaic {mosaic}"
             raise DataError(path, found=f"tile {ids.tile}", expected=expected)
         self._check_content(path)
