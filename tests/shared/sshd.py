@@ -86,6 +86,11 @@ class Lab:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
+    def halt(self, name, word):
+        """Stop processes of a host, so that their job can only be ended by force."""
+        for pid in self.processes(name, word):
+            os.kill(pid, signal.SIGSTOP)
+
     def processes(self, name, word=""):
         """Find the processes that run on a host, with a word in their command."""
         return slurm.processes(self.folder, f"OCTFLOW_NODE={name}", word)
