@@ -73,7 +73,7 @@ def configure(folder, archive, slack):
     limits = {"timeout_s": 600, "attempts": 1}
     config["upload"] = {"target": target, "levels": ["batch"], "limits": limits}
     config["ingest"] = {"stable_seconds": 0}
-    quick = {"poll_seconds": 0.5, "first_wait_s": 4, "pages_every_s": None, "nice": 0}
+    quick = {"poll_seconds": 0.5, "first_wait_s": 8, "pages_every_s": None, "nice": 0}
     config["watch"] = quick
     listener = {"kind": "slack", "name": "slack", "channel": "C1", "api_url": slack.url}
     config["events"] = {"poll_seconds": 0.5, "listeners": [listener]}
@@ -82,7 +82,7 @@ def configure(folder, archive, slack):
 
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory):
-    folder = runs.smallest_slice(tmp_path_factory.mktemp("evening") / "tiny")
+    folder = runs.smallest(tmp_path_factory.mktemp("evening") / "tiny")
     for path in (folder / "raw").glob("mosaic_002*"):
         path.unlink()
     with archive_server() as archive, loopback() as slack:
