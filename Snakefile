@@ -65,6 +65,7 @@ rule all:
             rules.upload_volume.output.flag, mosaic=session.later("uploaded_volumes")
         ),
         collect(rules.upload_slice.output.flag, slice=session.later("uploaded_slices")),
+        branch(session.later("described"), then=rules.upload_dataset.output.flag),
 
 
 onsuccess:

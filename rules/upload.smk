@@ -1,7 +1,8 @@
 """Stage upload: products to an archive, which nothing waits for.
 
-reads   archived raw tiles, stitched maps and volumes, registered slices
-writes  copies in the archive; flags that name each of them, with its digest there
+reads   archived raw tiles, stitched maps and volumes, registered slices; slices that have begun
+writes  copies in the archive; flags that name each of them, with its digest there; with names of
+        BIDS the files that describe dataset and volumes, in the folder dataset
 """
 
 
@@ -87,7 +88,9 @@ rule upload_volume:
         runtime=1440,
     params:
         subject=session.config.project.subject,
-        settings=session.upload_settings,
+        folder="dataset",
+        settings=session.described_settings,
+        validate=session.upload_validates,
         limits=session.upload_limits,
         access=session.upload_access,
         unit=session.unit,
@@ -119,7 +122,9 @@ rule upload_slice:
         runtime=1440,
     params:
         subject=session.config.project.subject,
-        settings=session.upload_settings,
+        folder="dataset",
+        settings=session.described_settings,
+        validate=session.upload_validates,
         limits=session.upload_limits,
         access=session.upload_access,
         unit=session.unit,
@@ -128,3 +133,35 @@ rule upload_slice:
         "Uploading slice {wildcards.slice}"
     script:
         "../scripts/upload/upload_slice.py"
+
+
+rule upload_dataset:
+    """Send the files that describe a dataset of BIDS."""
+    input:
+        started=collect(rules.start_slice.output.flag, slice=session.later("described")),
+    output:
+        flag="state/dataset.uploaded",
+    log:
+        "<logs>/upload_dataset/project.log",
+    benchmark:
+        "<benchmarks>/upload_dataset/project.tsv"
+    priority: session.priority
+    conda:
+        "../envs/octflow.yaml"
+    threads: 1
+    resources:
+        upload_pool=1,
+        mem_mb=1000,
+        runtime=1440,
+    params:
+        subject=session.config.project.subject,
+        folder="dataset",
+        settings=session.described_settings,
+        limits=session.upload_limits,
+        access=session.upload_access,
+        unit=session.unit,
+        version=session.version("upload"),
+    message:
+        "Uploading what describes the dataset"
+    script:
+        "../scripts/upload/upload_dataset.py"

@@ -9,9 +9,11 @@ import click
 from octflow.core.errors import OctflowError
 
 COMMANDS = {
+    "acquisition": "Fill the acquisition folder with links to the raw tiles of a dandiset.",
     "accuracy": "Compare the results of a simulated project with its truth.",
     "calibrate": "Estimate the dispersion from raw tiles, and check the wavelength maps.",
     "config": "Print or check the configuration; write the generated files.",
+    "dandiset": "Fill a folder with links to the products of a project, by names of BIDS.",
     "declare-missing": "Declare tiles that will never come, so that their mosaic goes on.",
     "events": "Tell commands, webhooks and Slack what happened in a project.",
     "mark": "Put a part of the sample on hold, release it, or leave a note.",
@@ -21,6 +23,7 @@ COMMANDS = {
     "simulate": "Simulate an acquisition: raw tiles with known truth.",
     "status": "Say how far a project is, what failed and what waits.",
     "unlock": "Take away the locks that killed processes left; say who holds the others.",
+    "uploads": "Say what was sent to the archive, and what would be, with sizes.",
     "verify": "Check archived copies and products against their records.",
     "why": "Say how a product was made, from what, when and where.",
     "watch": "Run the workflow while tiles come in, as a service.",

@@ -159,6 +159,17 @@ def result_path(ids: Ids, suffix: str) -> str:
     return f"derivatives/octflow/{subject}/{stem}{seen}_proc-{product}_OCT{suffix}"
 
 
+def sidecar_path(volume: str) -> str | None:
+    """Name the sidecar of a volume; None where a path is not that of one.
+
+    Examples
+    --------
+    >>> sidecar_path("sub-I46/micr/sub-I46_sample-slice001_acq-normaldBI_OCT.ome.zarr")
+    'sub-I46/micr/sub-I46_sample-slice001_acq-normaldBI_OCT.json'
+    """
+    return volume.removesuffix(_VOLUME) + ".json" if volume.endswith(_VOLUME) else None
+
+
 def result_ids(path: str, volumes: tuple[str, ...]) -> tuple[Ids, str] | None:
     """Read ids and suffix from the name of a result; None where it is not one.
 
@@ -179,11 +190,11 @@ def result_ids(path: str, volumes: tuple[str, ...]) -> tuple[Ids, str] | None:
     if match is None or match["subject"] != (match["folder"] or match["other"]):
         return None
     ids = Ids(match["subject"], slice=int(match["slice"]))
-    if match["suffix"] != _VOLUME:
+    if not match["folder"]:
         return replace(ids, illumination=match["acq"], product=match["proc"]), match["suffix"]
     if match["desc"]:
-        return replace(ids, product=match["acq"]), _VOLUME
+        return replace(ids, product=match["acq"]), match["suffix"]
     split = re.fullmatch(rf"(.+?)({'|'.join(map(re.escape, volumes))})", match["acq"] or "")
     if split is None:
         return None
-    return replace(ids, illumination=split[1], product=split[2]), _VOLUME
+    return replace(ids, illumination=split[1], product=split[2]), match["suffix"]

@@ -26,6 +26,7 @@ FLAGS = {
     "upload_mosaic": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.uploaded",
     "upload_volume": "mosaic-{mosaic:03d}/state/mosaic-{mosaic:03d}.volume_uploaded",
     "upload_slice": "state/slice-{slice:03d}.uploaded",
+    "upload_dataset": "state/dataset.uploaded",
 }
 """Flag of every rule, relative to the project folder; a rule stands below those it reads from."""
 

@@ -28,8 +28,8 @@ AXIAL = frozenset({"O3D", "ori"})
 _TILE = r"mosaic_(?P<mosaic>\d+)_image_(?P<tile>\d+)"
 _STAGE = r"(?:_x_-?\d+_y_-?\d+_z_-?\d+_r_-?\d+_[a-z0-9]+)?"
 _RAW_NAMES: dict[RawKind, re.Pattern[str]] = {
-    "spectral": re.compile(_TILE + _STAGE + r"_spectral_\d+\.nii", re.IGNORECASE),
-    "spectral_12bit": re.compile(_TILE + _STAGE + r"_spectral_\d+\.raw", re.IGNORECASE),
+    "spectral": re.compile(_TILE + _STAGE + r"_spectral_\d+\.nii(\.gz)?", re.IGNORECASE),
+    "spectral_12bit": re.compile(_TILE + _STAGE + r"_spectral_\d+\.raw(\.gz)?", re.IGNORECASE),
     "complex": re.compile(_TILE + r"_processed(?:_cropped)?\.nii", re.IGNORECASE),
     "processed": re.compile(_TILE + rf"_(?P<modality>{'|'.join(MODALITIES)})\.nii", re.IGNORECASE),
 }
@@ -74,6 +74,21 @@ def obtainable(delivered: Iterable[str]) -> frozenset[str]:
     return frozenset(there | {made for made, volume in _MADE_OF.items() if volume in there})
 
 
+def raw_name(mosaic: int, tile: int, kind: RawKind, *, compressed: bool = False) -> str:
+    """Name a raw tile as the microscope does.
+
+    Examples
+    --------
+    >>> raw_name(1, 12, "spectral"), raw_name(1, 12, "complex")
+    ('mosaic_001_image_0012_spectral_0000.nii', 'mosaic_001_image_0012_processed.nii')
+    >>> raw_name(1, 12, "spectral_12bit", compressed=True)
+    'mosaic_001_image_0012_spectral_0000.raw.gz'
+    """
+    word = "processed" if kind == "complex" else "spectral_0000"
+    suffix = ".raw" if kind == "spectral_12bit" else ".nii"
+    return f"mosaic_{mosaic:03d}_image_{tile:04d}_{word}{suffix}{'.gz' if compressed else ''}"
+
+
 @dataclass(frozen=True)
 class RawName:
     """What the name of a raw tile says."""
@@ -83,6 +98,8 @@ class RawName:
     kind: RawKind
     modality: str | None = None
     """Which volume or map, of a processed tile."""
+    compressed: bool = False
+    """Whether it is compressed with gzip; spectra may be."""
 
 
 def parse_raw_name(name: str) -> RawName | None:
@@ -91,7 +108,7 @@ def parse_raw_name(name: str) -> RawName | None:
     Examples
     --------
     >>> parse_raw_name("mosaic_001_image_0012_spectral_0345.nii")
-    RawName(mosaic=1, tile=12, kind='spectral', modality=None)
+    RawName(mosaic=1, tile=12, kind='spectral', modality=None, compressed=False)
     >>> parse_raw_name("Mosaic_001_image_0012_DBI.nii").modality
     'dBI'
     >>> parse_raw_name("notes.txt") is None
@@ -100,7 +117,8 @@ def parse_raw_name(name: str) -> RawName | None:
     for kind, pattern in _RAW_NAMES.items():
         if match := pattern.fullmatch(name):
             spelled = _SPELLED[match["modality"].lower()] if kind == "processed" else None
-            return RawName(int(match["mosaic"]), int(match["tile"]), kind, spelled)
+            mosaic, tile = int(match["mosaic"]), int(match["tile"])
+            return RawName(mosaic, tile, kind, spelled, compressed=name.lower().endswith(".gz"))
     return None
 
 

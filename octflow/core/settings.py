@@ -13,8 +13,11 @@ class Settings(BaseModel):
     )
 
     def plain(self) -> dict[str, Any]:
-        """Return the settings as builtin values: the only form Snakemake can compare."""
-        return self.model_dump(mode="json")
+        """Return the settings as builtin values: the only form Snakemake can compare.
+
+        Keys are those of the configuration, so that a record can be read back.
+        """
+        return self.model_dump(mode="json", by_alias=True)
 
 
 class Retries(Settings):

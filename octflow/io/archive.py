@@ -16,12 +16,13 @@ from typing import Any, BinaryIO
 import deflate
 import numpy as np
 import xxhash
-from isal import igzip, igzip_lib, isal_zlib
+from isal import igzip_lib
 from numpy.typing import NDArray
 
 from octflow.core.errors import DataError
 from octflow.core.record import Product
 from octflow.io.atomic import replacing
+from octflow.io.compressed import is_compressed, reading
 
 _BLOCK = 1 << 20
 
@@ -158,7 +159,8 @@ def archive_file(
     Parameters
     ----------
     source : Path
-        Raw file; only read, and read once.
+        Raw file; only read, and read once. One that is compressed is unpacked first, so that its
+        copy is that of the raw file.
     target, level, threads
         As for `archiving`.
     expected_bytes : int, optional
@@ -178,7 +180,7 @@ def archive_file(
     """
     digest = hashlib.sha256()
     with archiving(target, level=level, threads=threads) as writer:
-        with source.open("rb", buffering=0) as file:
+        with reading(source) as file:
             while block := file.read(_BLOCK):
                 digest.update(block)
                 writer.write(block)
@@ -187,8 +189,11 @@ def archive_file(
 
 
 def check_size(source: Path, found: int, expected: int | None) -> None:
-    """Refuse a raw file that has not the size any more with which it was taken in."""
-    if expected is not None and found != expected:
+    """Refuse a raw file that has not the size any more with which it was taken in.
+
+    Of one that is compressed another size was taken in than that of what was read.
+    """
+    if not is_compressed(source) and expected is not None and found != expected:
         raise DataError(source, found=f"{found} bytes", expected=f"{expected} bytes, as taken in")
 
 
@@ -201,12 +206,9 @@ def content_digest(path: Path) -> str:
         The file is damaged.
     """
     digest = hashlib.sha256()
-    try:
-        with igzip.open(path, "rb") as packed:
-            while block := packed.read(_BLOCK):
-                digest.update(block)
-    except (EOFError, igzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]
-        raise DataError(path, found=f"damaged gzip: {error}", expected="whole gzip") from error
+    with reading(path) as unpacked:
+        while block := unpacked.read(_BLOCK):
+            digest.update(block)
     return digest.hexdigest()
 
 

@@ -14,6 +14,7 @@ from octflow.core.names import archive_name
 from octflow.core.record import Product, Unit
 from octflow.io.archive import ArchiveWriter, archive_file, archiving, check_size
 from octflow.io.batch import TileJob, TileRecord, reason_of, recall, write_tile_record
+from octflow.io.compressed import is_compressed
 from octflow.io.digest import content_id
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,8 @@ class TileArchive:
 
     def path_of(self, job: TileJob) -> Path:
         """Return where the copy of a tile lies."""
-        suffix = Path(job.source.path).suffix
+        source = Path(job.source.path)
+        suffix = Path(source.stem).suffix if is_compressed(source) else source.suffix
         name = archive_name(self.subject, self.slice_id, job.tile, self.illumination, suffix)
         return self.folder / name
 

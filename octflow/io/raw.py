@@ -1,7 +1,6 @@
 """Raw tiles: what the microscope writes, byte for byte."""
 
 from collections.abc import Iterator
-from io import RawIOBase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from octflow.core.errors import DataError
 from octflow.core.instrument import N_DEPTH, N_SPECTRAL
 from octflow.core.names import RawKind
+from octflow.io.compressed import Reader, is_compressed, reading
 
 HEADER_BYTES = 352
 """A NIfTI-1 header; its content is not trusted."""
@@ -53,6 +53,8 @@ def expected_bytes(kind: RawKind, n_x: int, n_y: int) -> int:
 def check_raw_size(path: Path, kind: RawKind, n_x: int, n_y: int) -> None:
     """Refuse a raw file of another size than its tile must have, before any work.
 
+    Of a compressed one nobody knows the size before it has been read: `read_spectra` refuses it.
+
     Raises
     ------
     DataError
@@ -61,7 +63,11 @@ def check_raw_size(path: Path, kind: RawKind, n_x: int, n_y: int) -> None:
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no file"
         raise DataError(path, found=found, expected="a raw tile")
-    found_bytes = path.stat().st_size
+    if not is_compressed(path):
+        _check_bytes(path, path.stat().st_size, kind, n_x, n_y)
+
+
+def _check_bytes(path: Path, found_bytes: int, kind: RawKind, n_x: int, n_y: int) -> None:
     expected = expected_bytes(kind, n_x, n_y)
     if found_bytes != expected:
         raise DataError(
@@ -73,7 +79,34 @@ def check_raw_size(path: Path, kind: RawKind, n_x: int, n_y: int) -> None:
 
 def read_raw_bytes(path: Path) -> NDArray[np.uint8]:
     """Read a whole raw file into memory, once: for its digest and for its spectra."""
+    if is_compressed(path):
+        with reading(path) as file:
+            return np.frombuffer(file.read(), np.uint8)
     return np.fromfile(path, dtype=np.uint8)
+
+
+def read_tile(path: Path, kind: RawKind, n_x: int, n_y: int) -> NDArray[np.uint16]:
+    """Read all spectra of a raw tile.
+
+    Parameters
+    ----------
+    path, kind, n_x, n_y
+        See `check_raw_size`.
+
+    Returns
+    -------
+    spectra : (Y, 2, X, K) uint16 array
+        See `spectra_of`.
+
+    Raises
+    ------
+    DataError
+        It has another size.
+    """
+    check_raw_size(path, kind, n_x, n_y)
+    content = read_raw_bytes(path)
+    _check_bytes(path, content.size, kind, n_x, n_y)
+    return spectra_of(content, kind, n_x, n_y)
 
 
 def read_spectra(
@@ -84,7 +117,7 @@ def read_spectra(
     Parameters
     ----------
     path : Path
-        Raw file of the expected size.
+        Raw file of the expected size; a compressed one is unpacked while it is read.
     kind : {"spectral", "spectral_12bit"}
         Format.
     n_x, n_y : int
@@ -106,12 +139,13 @@ def read_spectra(
     Raises
     ------
     DataError
-        The file became shorter while it was read.
+        The file became shorter while it was read; a compressed one is damaged, or holds less or
+        more than a tile, which is known at the end.
     """
     start = HEADER_BYTES if kind == "spectral" else 0
     line_bytes = (expected_bytes(kind, lanes.n * n_x, n_y) - start) // n_y
     memory = np.empty(start + min(block_lines, n_y) * line_bytes, np.uint8)
-    with path.open("rb", buffering=0) as file:
+    with reading(path) as file:
         for first in range(0, n_y, block_lines):
             n = min(block_lines, n_y - first)
             content = memory[0 if first == 0 else start : start + n * line_bytes]
@@ -119,6 +153,10 @@ def read_spectra(
             samples = memory[start : start + n * line_bytes]
             own = _own(samples, n * 2 * n_x, lanes)
             yield slice(first, first + n), content, _lines_of(own, kind, n_x)
+        if is_compressed(path) and file.read(1):
+            raise DataError(
+                path, found="more spectra", expected=f"an end at byte {file.tell() - 1}"
+            )
 
 
 def _own(samples: NDArray[np.uint8], n_a_lines: int, lanes: Lanes) -> NDArray[np.uint8]:
@@ -128,7 +166,7 @@ def _own(samples: NDArray[np.uint8], n_a_lines: int, lanes: Lanes) -> NDArray[np
     return samples.reshape(n_a_lines, lanes.n, -1)[:, lanes.own].reshape(-1)
 
 
-def _fill(content: NDArray[np.uint8], file: RawIOBase, path: Path) -> None:
+def _fill(content: NDArray[np.uint8], file: Reader, path: Path) -> None:
     filled = 0
     while filled < content.size:
         if not (read := file.readinto(content[filled:].data)):

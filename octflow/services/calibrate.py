@@ -30,7 +30,7 @@ from octflow.core.spectra.wavenumber import (
 )
 from octflow.io.atomic import replacing
 from octflow.io.picture import write_figure
-from octflow.io.raw import check_raw_size, read_raw_bytes, spectra_of
+from octflow.io.raw import read_tile
 from octflow.workflow.config import PIPELINE
 from octflow.workflow.instrument import preset_yaml
 
@@ -158,8 +158,7 @@ def _read_lines(path: Path, experiment: Experiment, most: int) -> NDArray[np.uin
     row = experiment.illumination_of(name.mosaic)
     n_x, n_y = row.n_lanes * row.tile_size_x_px, row.tile_size_y_px
     kind: RawKind = name.kind
-    check_raw_size(path, kind, n_x, n_y)
-    spectra = spectra_of(read_raw_bytes(path), kind, n_x, n_y)[:, :, :: row.n_lanes]
+    spectra = read_tile(path, kind, n_x, n_y)[:, :, :: row.n_lanes]
     lines = spectra[:: max(1, n_y * n_x // most)]
     if (lines == lines[:, :, :1]).all():
         raise DataError(path, found="the same spectrum everywhere", expected="fringes")

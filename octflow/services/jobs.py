@@ -79,6 +79,8 @@ class Expected:
             for rule in rules:
                 yield self._job(rule, illumination=row.name)
         yield self._job("stack_slices")
+        if self.session.describes:
+            yield self._job("upload_dataset")
 
     def of_slice(self, slice_id: int) -> Iterator[Job]:
         """Yield the jobs of a slice that are not of one mosaic."""

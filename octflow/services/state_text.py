@@ -21,11 +21,11 @@ def lines_of(state: ProjectState, *, most: int = 20) -> Iterator[str]:
     """
     yield f"{state.project}: {state.folder}"
     yield ""
-    yield from _table(["rule", "done", "%", "failed", "open", "waiting", "expected"], _rules(state))
+    yield from table(["rule", "done", "%", "failed", "open", "waiting", "expected"], _rules(state))
     yield ""
-    yield from _table(["slice", *_SLICE_RULES], _slices(state))
+    yield from table(["slice", *_SLICE_RULES], _slices(state))
     yield ""
-    yield from _table(["mosaic", "illumination", *_MOSAIC_RULES], _mosaics(state))
+    yield from table(["mosaic", "illumination", *_MOSAIC_RULES], _mosaics(state))
     yield ""
     yield _pace(state.pace)
     yield from _section("failed", [f"{f.job}: {_why(f)}" for f in state.failures], most)
@@ -69,7 +69,7 @@ def _cells(counts: Iterable[Count], rules: Iterable[str]) -> list[str]:
     return [f"{c.done}/{c.expected}{'!' * bool(c.failed)}" if c else "-" for c in found]
 
 
-def _table(head: Sequence[str], body: list[list[str]]) -> Iterator[str]:
+def table(head: Sequence[str], body: list[list[str]]) -> Iterator[str]:
     """Align columns: the first to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     for cells in (head, *body):

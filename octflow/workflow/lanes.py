@@ -29,7 +29,13 @@ LANES: dict[Lane, tuple[str, ...]] = {
         "stack_slices",
     ),
     "register": ("register_slice", "register_volumes", "place_slice"),
-    "upload": ("upload_batch", "upload_mosaic", "upload_volume", "upload_slice"),
+    "upload": (
+        "upload_batch",
+        "upload_mosaic",
+        "upload_volume",
+        "upload_slice",
+        "upload_dataset",
+    ),
 }
 """Rules of every lane; a test holds them to the pools of the rules.
 

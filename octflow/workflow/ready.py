@@ -159,7 +159,9 @@ class Ready:
         return archived_kind(self.config.acquisition.format)
 
     def _file(self, role: str, mosaic: int, tile: int) -> dict[str, Any]:
-        files = self._files.get((role, self._named(mosaic), tile), [])
+        found = self._files.get((role, self._named(mosaic), tile), [])
+        # One that somebody compresses is there twice for a while.
+        files = [file for file in found if not file.name.compressed] or found
         if len(files) > 1:
             names = " and ".join(Path(f.path).name for f in files)
             return {"missing": f"found several files, {names}, expected one"}

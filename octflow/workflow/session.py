@@ -127,6 +127,24 @@ class Session(Needs):
         """What decides where products are sent; what else is sent, and how fast, does not."""
         return self.config.upload.model_dump(mode="json", include={"target", "names", "raw_name"})
 
+    @property
+    def described_settings(self) -> dict[str, Any]:
+        """What decides likewise where volumes are sent, and the files that describe them."""
+        upload = self.config.upload
+        return self.upload_settings | (
+            {"dataset": upload.dataset.plain()} if self.describes else {}
+        )
+
+    @property
+    def dandiset_settings(self) -> dict[str, Any]:
+        """What decides names of BIDS, whatever names uploads have."""
+        upload = self.config.upload
+        return {"names": "bids", "raw_name": upload.raw_name, "dataset": upload.dataset.plain()}
+
+    def upload_validates(self, wildcards: Wildcards, threads: int) -> bool:
+        """Say whether products are validated first; it changes nothing that is sent."""
+        return self.describes and self.config.upload.validate_
+
     def upload_limits(self, wildcards: Wildcards, threads: int) -> dict[str, Any]:
         """Return how fast products may be sent: not compared, as `archive_along` says."""
         return self.config.upload.limits.plain()

@@ -124,6 +124,22 @@ class Wanted(Units):
         """The slices that are uploaded."""
         return self.registered if self.uploads("slice") else []
 
+    @property
+    def begun(self) -> list[str]:
+        """All slices of which a batch can be made."""
+        slice_of = self.config.experiment.slice_of
+        return [f"{s:03d}" for s in sorted({slice_of(mosaic) for mosaic, _ in self.ready.batches})]
+
+    @property
+    def describes(self) -> bool:
+        """Whether products go to a dataset that has to be described."""
+        return self.config.upload.target is not None and self.config.upload.names == "bids"
+
+    @property
+    def described(self) -> list[str]:
+        """The slices that the dataset is described with: none where it is not."""
+        return self.begun if self.describes else []
+
     def uploads(self, level: Level) -> bool:
         """Say whether products of a level are uploaded."""
         return self.config.upload.target is not None and level in self.config.upload.levels

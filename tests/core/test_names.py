@@ -9,6 +9,10 @@ from octflow.core.names import RawName, parse_raw_name
         ("mosaic_001_image_0012_spectral_0345.nii", RawName(1, 12, "spectral")),
         ("MOSAIC_1_image_2_Spectral_3.NII", RawName(1, 2, "spectral")),
         ("mosaic_003_image_0001_spectral_0001.raw", RawName(3, 1, "spectral_12bit")),
+        (
+            "mosaic_003_image_0001_spectral_0001.raw.gz",
+            RawName(3, 1, "spectral_12bit", compressed=True),
+        ),
         ("mosaic_002_image_0007_processed.nii", RawName(2, 7, "complex")),
         ("mosaic_002_image_0007_processed_cropped.nii", RawName(2, 7, "complex")),
         (

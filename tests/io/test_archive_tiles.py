@@ -1,8 +1,10 @@
 """Copies made while tiles are read: the same as those made alone, and no harm if they fail."""
 
 import errno
+import gzip
 import os
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +65,19 @@ def test_the_copy_and_its_record_are_those_of_a_tile_archived_alone(job, tmp_pat
     assert [p.id for p in outputs] == [p.id for p in expected.outputs]
     assert (tmp_path / moved[0]).read_bytes() == alone.path_of(job).read_bytes()
     assert along.warnings == []
+
+
+def test_the_copy_of_a_compressed_tile_is_that_of_the_tile_in_it(job, tmp_path):
+    plain = Path(job.source.path)
+    packed = plain.with_name(f"{plain.name}.gz")
+    packed.write_bytes(gzip.compress(plain.read_bytes(), 1))
+    size = packed.stat().st_size
+    source = job.source.model_copy(update={"path": str(packed), "bytes": size})
+    first, second = (archive_in(tmp_path / folder) for folder in ("plain", "packed"))
+    expected = first.archive(job, threads=1)
+    found = second.archive(TileJob(2, source), threads=1)
+    assert [p.id for p in found.inputs] == [p.id for p in expected.inputs]
+    assert files_in(tmp_path / "packed") == files_in(tmp_path / "plain")
 
 
 def test_the_raw_file_is_read_once_and_the_copy_once(job, tmp_path):

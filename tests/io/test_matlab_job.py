@@ -1,6 +1,8 @@
 """Batches under GNU Octave, and under stand-ins for MATLAB, that end well and that do not."""
 
+import json
 import logging
+import shutil
 import subprocess
 import sys
 import time
@@ -284,6 +286,21 @@ def test_octave_ends_when_nobody_waits_for_it(tmp_path):
     waiting.wait()
     until(lambda: "nobody waits for tile 2" in (tmp_path / "job-0-1.log").read_text())
     assert not (tmp_path / "map-2.nii").exists()
+
+
+def test_a_program_that_cannot_tell_ends_when_its_folder_is_removed(tmp_path):
+    begun = "fclose(fopen([tile.input, '-begun'], 'w')); pause(1);"
+    lab = programs.functions(tmp_path / "lab", run_test=begun)
+    tiles = [MatlabTile(t, tmp_path / f"in-{t}", {"map": tmp_path / "map"}).plain() for t in TILES]
+    job = {"step": "test", "report": str(tmp_path / "work" / "report"), "tiles": tiles}
+    (tmp_path / "work").mkdir()
+    (tmp_path / "job").write_text(json.dumps(job | {"parameters": {}}))
+    said = f"addpath('{programs.FUNCTIONS}'); addpath('{lab}'); run_job('{tmp_path / 'job'}')"
+    running = subprocess.Popen(["octave-cli", "--no-gui", "-qf", "--eval", said])
+    until((tmp_path / "in-1-begun").exists)
+    shutil.rmtree(tmp_path / "work")
+    assert running.wait(30) == 1
+    assert not (tmp_path / "in-2-begun").exists()
 
 
 def until(is_so, patience_s=30):

@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from octflow.io.raw import (
     expected_bytes,
     pack_12bit,
     read_raw_bytes,
+    read_spectra,
+    read_tile,
     spectra_of,
     unpack_12bit,
 )
@@ -37,6 +41,47 @@ def test_spectra_are_stored_by_b_line_channel_a_line_and_sample(counts, kind, tm
     path.write_bytes((bytes(352) if kind == "spectral" else b"") + body)
     check_raw_size(path, kind, N_X, N_Y)
     np.testing.assert_array_equal(spectra_of(read_raw_bytes(path), kind, N_X, N_Y), counts)
+
+
+def compressed(path, content):
+    """Write a tile as the archive has it: a row of gzip members."""
+    half = len(content) // 2
+    path.write_bytes(gzip.compress(content[:half]) + gzip.compress(content[half:]))
+    return path
+
+
+def read_by_blocks(path):
+    return [(c.tobytes(), s.copy()) for _, c, s in read_spectra(path, "spectral", N_X, N_Y, **ONE)]
+
+
+ONE = {"block_lines": 1}
+
+
+def test_a_compressed_tile_is_read_like_the_tile_in_it(counts, tmp_path):
+    content = bytes(352) + counts.tobytes()
+    plain, packed = tmp_path / "tile.nii", compressed(tmp_path / "tile.nii.gz", content)
+    plain.write_bytes(content)
+    check_raw_size(packed, "spectral", N_X, N_Y)
+    (first, second), (one, two) = read_by_blocks(packed), read_by_blocks(plain)
+    assert (first[0] + second[0], one[0] + two[0]) == (content, content)
+    np.testing.assert_array_equal([first[1], second[1]], [one[1], two[1]])
+    np.testing.assert_array_equal(read_tile(packed, "spectral", N_X, N_Y), counts)
+
+
+@pytest.mark.parametrize(("size", "found"), [(49503, "an end at byte 49503"), (49505, "more spec")])
+def test_a_compressed_tile_of_another_size_is_refused_when_it_has_been_read(size, found, tmp_path):
+    packed = compressed(tmp_path / "tile.nii.gz", bytes(size))
+    with pytest.raises(DataError, match=rf"tile.nii.gz: found {found}"):
+        read_by_blocks(packed)
+    with pytest.raises(DataError, match=rf"found {size} bytes, expected 49504 bytes"):
+        read_tile(packed, "spectral", N_X, N_Y)
+
+
+def test_a_damaged_compressed_tile_is_refused(counts, tmp_path):
+    packed = compressed(tmp_path / "tile.nii.gz", bytes(352) + counts.tobytes())
+    packed.write_bytes(packed.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"tile.nii.gz: found damaged gzip"):
+        read_by_blocks(packed)
 
 
 @pytest.mark.parametrize(

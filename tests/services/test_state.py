@@ -93,7 +93,7 @@ def test_every_rule_with_a_flag_is_expected_by_some_configuration(bench):
         "stitch": {"refine": True},
         "volume": {"shares": 2},
         "register": {"volumes": ["dBI"]},
-        "upload": {"target": {"kind": "folder", "folder": "/archive"}},
+        "upload": {"target": {"kind": "folder", "folder": "/archive"}, "names": "bids"},
     }
     assert {c.rule for c in bench.peek(**asked).counts} == set(FLAGS)
 

@@ -57,7 +57,7 @@ class ArchiveServer(ThreadingHTTPServer):
     """What it holds, what came in, and what goes wrong.
 
     `faults` is a list of (method, pattern of the path, what happens), each used up by one request:
-    a status, "cut" (the connection), "hang", or "wrong" (a digest).
+    a status, "cut" (the connection), "hang" (until `released`), or "wrong" (a digest).
     """
 
     daemon_threads = True
@@ -68,6 +68,7 @@ class ArchiveServer(ThreadingHTTPServer):
         self.faults, self.requests, self.lock = [], [], threading.RLock()
         self.hang_s, self.delay_s = 5.0, 0.0
         self.rotten = False
+        self.released = threading.Event()
 
     @property
     def api(self):
@@ -119,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(self.server.delay_s if self.command == "PUT" else 0)
         self.happens = self.server.fault(self.command, path)
         if self.happens == "hang":
-            time.sleep(self.server.hang_s)
+            self.server.released.wait(self.server.hang_s)
         if self.happens == "cut":
             self.close_connection = True
             return

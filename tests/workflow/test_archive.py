@@ -1,5 +1,7 @@
 """The archive in real runs: raw bytes read once, never in the way, never made anew for nothing."""
 
+import shutil
+
 import pytest
 import yaml
 
@@ -8,6 +10,7 @@ from octflow.io.digest import fast_id
 from octflow.io.records import read_record
 
 import runs
+from acquisition import octflow
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +68,26 @@ def test_copies_of_spectra_that_are_gone_are_accepted(folder, tmp_path):
     status, said = runs.snakemake(project, ARCHIVED)
     assert status == 0, said
     assert record(project, ARCHIVED).tiles.ok == [1, 2]
+
+
+def test_a_project_is_made_again_from_the_archive_alone(folder, tmp_path):
+    """Its compressed tiles become an acquisition folder by their names, and give the same."""
+    dandiset, again = tmp_path / "000052", tmp_path / "again"
+    assert octflow("dandiset", folder / "config.yaml", dandiset).returncode == 0
+    runs.acquisition(folder, again, archive=True)
+    shutil.rmtree(again / "raw")
+    said = octflow("acquisition", again / "config.yaml", dandiset)
+    assert said.stdout == f"{again / 'raw'}: 2 links made, 0 kept\n", said.stderr
+    status, told = runs.snakemake(again, ARCHIVED)
+    assert status == 0, told
+    for path in (CONVERTED, ARCHIVED):
+        assert ids(again, path) == ids(folder, path)
+
+
+def ids(folder, path):
+    """Digests of the raw tiles that a job read, and of its products."""
+    found = record(folder, path)
+    return [p.id for p in found.inputs if p.role == "raw"], [p.id for p in found.outputs]
 
 
 def plan(folder, **sections):

@@ -108,6 +108,17 @@ def test_two_files_for_one_tile_are_a_hole_that_names_both(bench):
     assert "spectral_0099.nii" in missing
 
 
+def test_a_tile_that_is_being_compressed_is_one_tile(bench):
+    bench.arrive(2, [1, 2])
+    plain = bench.raw / "mosaic_002_image_0002_spectral_0002.nii"
+    packed = plain.with_name(f"{plain.name}.gz")
+    packed.write_bytes(b"half")
+    assert bench.ready.inventory(2, 1)[1]["path"] == str(plain)
+    plain.unlink()
+    os.utime(packed, (NOW_S - 100,) * 2)
+    assert bench.ready.inventory(2, 1)[1]["path"] == str(packed)
+
+
 def test_a_file_moved_away_after_it_was_taken_in_changes_nothing(bench):
     bench.arrive(2, [1, 2])
     inventory = bench.ready.inventory(2, 1)

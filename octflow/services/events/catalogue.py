@@ -33,6 +33,7 @@ NAMES = {
     "upload_mosaic": "mosaic.uploaded",
     "upload_volume": "mosaic.volume_uploaded",
     "upload_slice": "slice.uploaded",
+    "upload_dataset": "project.dataset_uploaded",
 }
 """What the flag of a rule says, without the prefix."""
 

@@ -143,8 +143,8 @@ class EventLog:
         """Return an event, complete, with the one it brings along; nothing if it is known."""
         if event.id in known.ids:
             return []
-        if event.type.endswith(".failed"):
-            again = _job(event) in known.failing
+        if event.type.endswith((".failed", ".given_up")):
+            again = known.again(event)
             event = event.model_copy(update={"data": {**event.data, "again": again}})
         before = known.tiles_of(event)
         known.add(event)
@@ -175,14 +175,29 @@ class _Known:
     failing: set[tuple[str, str]] = field(default_factory=set)
     tiles: dict[int, dict[int, int]] = field(default_factory=dict)
     """Tiles worked on, by mosaic and batch."""
+    archive_says: set[str] = field(default_factory=set)
+    """Why uploads failed or were given up, as people know since one has succeeded."""
+
+    def again(self, event: Event) -> bool:
+        """Tell whether a failure is known to people, of this job or of another upload.
+
+        An archive that refuses the key refuses as many uploads as there are.
+        """
+        if _cause(event) in self.archive_says:
+            return True
+        return event.type.endswith(".failed") and _job(event) in self.failing
 
     def add(self, event: Event) -> None:
         """Remember an event."""
         self.ids.add(event.id)
         if event.type.endswith((".failed", ".given_up")):
             self.failing.add(_job(event))
+            if not event.data.get("again") and (cause := _cause(event)):
+                self.archive_says.add(cause)
         else:
             self.failing.discard(_job(event))
+            if event.data["rule"].startswith("upload_"):
+                self.archive_says.clear()
         if event.type == PROCESSED:
             unit, totals = event.data["unit"], event.data["totals"]
             tiles = sum(totals.get(f"tiles_{word}", 0) for word in ("ok", "failed", "missing"))
@@ -196,6 +211,15 @@ class _Known:
 def _job(event: Event) -> tuple[str, str]:
     """Return rule and unit: what an attempt is an attempt of."""
     return event.data["rule"], str(sorted(event.data["unit"].items()))
+
+
+def _cause(event: Event) -> str:
+    """Return why an upload failed, in words that others have too; nothing of other jobs."""
+    if not event.data["rule"].startswith("upload_"):
+        return ""
+    if event.type.endswith(".given_up"):
+        return "given up"
+    return str(event.data.get("error", {}).get("message", ""))
 
 
 def _line(events: list[Event], path: str, stamp: Stamp) -> dict[str, Any]:

@@ -181,6 +181,8 @@ class Scan:
         for name in session.uploaded_slices:
             volumes = ["register_volumes"] if name in session.volumes_registered else []
             self._upload("slice", "register_slice", *volumes, slice=int(name))
+        if begun := [_flag("start_slice", slice=int(name)) for name in session.described]:
+            self._ask("upload", _flag("upload_dataset"), begun)
 
     def _upload(self, level: Level, *rules: str, **unit: int) -> None:
         flags = [_flag(rule, **unit) for rule in rules]

@@ -1,3 +1,3 @@
 """Send products to an archive: a folder of a mounted disk, or DANDI."""
 
-VERSION = 1
+VERSION = 2

@@ -12,6 +12,9 @@ from octflow.stages.upload.settings import UploadSettings
 _KINDS = ("_jpeg", "_tiff")
 """What roles end in that say the format, as the suffix of the file does."""
 
+_RAW = (".nii.gz", ".raw.gz")
+"""What copies of raw tiles end in: 12-bit samples have no header."""
+
 
 def archive_paths(
     products: Sequence[Product], unit: Unit, subject: str, settings: UploadSettings
@@ -60,14 +63,24 @@ def _path(product: Product, unit: Unit, subject: str, settings: UploadSettings) 
 
 def _bids(product: Product, ids: Ids, place: PurePosixPath, raw_name: str) -> str:
     if product.role == "archived":
-        return raw_path(raw_name, ids)
+        return _checked(raw_path(raw_name, ids), place)
     if product.role == "checksums":
         beside = PurePosixPath(raw_path(raw_name, replace(ids, tile=1))).parent
         return str(beside / f"mosaic-{ids.mosaic:03d}_{place.name}")
     role = product.role
+    if role == "overview" and place.stem.endswith("-volumes"):
+        role = "overview_volumes"  # A slice has that of its maps, too.
     for kind in _KINDS:
         role = role.removesuffix(kind)
     return result_path(replace(ids, product=label_of(role)), _suffix(place))
+
+
+def _checked(path: str, place: PurePosixPath) -> str:
+    """Refuse a name that says another format than the copy has: packed samples are no NIfTI."""
+    said = next((suffix for suffix in _RAW if path.endswith(suffix)), "")
+    if not place.name.endswith(said):
+        raise ValueError(f"{path} for {place.name}: upload.raw_name ends in {said}")
+    return path
 
 
 def _suffix(place: PurePosixPath) -> str:

@@ -67,6 +67,29 @@ class UploadLimits(Settings):
     """Longest wait between two attempts."""
 
 
+class DatasetSettings(Settings):
+    """What the files that describe a dataset of BIDS say, and no record knows."""
+
+    name: str | None = None
+    """Title of the dataset; null: the name of the project."""
+    authors: tuple[str, ...] = ()
+    """Who made it."""
+    license: str | None = None
+    """Such as CC-BY-4.0; null: not said."""
+    species: str | None = Field(None, pattern=r"^[^\t\n]+$")
+    """Binomial name, such as homo sapiens; null: not said."""
+    sex: Literal["male", "female", "other"] | None = None
+    """Of the subject; null: not said."""
+    age_years: float | None = Field(None, ge=0, le=89)
+    """Of the subject; BIDS has no ages above 89. null: not said."""
+    sample_type: Literal["tissue", "whole organisms", "organoid", "technical sample"] = "tissue"
+    """What slices are."""
+    sample_environment: Literal["in vivo", "ex vivo", "in vitro"] = "ex vivo"
+    """Where they were when they were scanned."""
+    body_part: str = Field("BRAIN", pattern=r"^[A-Z]+$")
+    """Part of the body."""
+
+
 class UploadSettings(Settings):
     """Where products are sent once they are made."""
 
@@ -80,6 +103,11 @@ class UploadSettings(Settings):
     """Raw tiles by names of BIDS: a path with {subject}, {slice}, {mosaic}, {tile} and
     {illumination}, numbers with their digits as in {tile:04d}. Every tile has to get a name of its
     own, from which its ids can be read back."""
+    dataset: DatasetSettings = DatasetSettings()
+    """What the files say that describe a dataset with names of BIDS."""
+    validate_: bool = Field(True, alias="validate")
+    """With names of BIDS: volumes go before the validator of BIDS, and what it refuses is not sent;
+    needs `octflow[dandi]`, for a folder too."""
     access: UploadAccess = UploadAccess()
     """Where the key of the archive is."""
     limits: UploadLimits = UploadLimits()

@@ -58,12 +58,11 @@ def server(monkeypatch):
         yield running
 
 
-def opened(server, *, key=KEY, timeout_s=5, attempts=2):
+def opened(server, *, dandiset=DANDISET, key=KEY, timeout_s=5, attempts=2, pace=None):
     """The archive as a job of its own opens it."""
     patience = Patience(attempts, first_wait_s=0.01, longest_wait_s=0.01)
-    return DandiArchive(
-        server.api, DANDISET, key, timeout_s=timeout_s, pace=Pace(None), patience=patience
-    )
+    bounds = {"timeout_s": timeout_s, "pace": pace or Pace(None), "patience": patience}
+    return DandiArchive(server.api, dandiset, key, **bounds)
 
 
 def send(server, *sources, **how):
@@ -117,8 +116,11 @@ def test_a_volume_arrives_file_by_file_and_once(server, tmp_path):
 
 
 def test_other_content_and_then_the_former_again_replace_what_is_there(server, tmp_path):
-    for content in (b"first", b"second", b"first"):
-        send(server, write(tmp_path / "aip.nii", content))
+    for year, content in enumerate((b"first", b"second", b"first")):
+        source = write(tmp_path / "aip.nii", content)
+        # Older than what the archive has, which the client by itself takes for up to date.
+        os.utime(source, (1e9 - year, 1e9 - year))
+        send(server, source)
         assert server.content("p/aip.nii") == content
     assert len(server.assets) == 1
     assert len(server.puts()) == 2  # The archive keeps the former content.
@@ -135,6 +137,37 @@ def test_of_a_volume_that_changed_only_the_difference_is_sent_and_the_rest_remov
     _, sent = send(server, source)
     assert server.content("p/v.ome.zarr") == members(source)
     assert sent == Sent(files=1, bytes=len(b"another chunk"))
+
+
+def test_a_volume_is_replaced_by_another_and_by_its_older_content(server, tmp_path):
+    for value in (1, 2, 1):
+        source = volume(tmp_path / "v.ome.zarr", value)
+        for path in source.rglob("*"):
+            os.utime(path, (1e9, 1e9))
+        (asset,), sent = send(server, source)
+        assert server.content("p/v.ome.zarr") == members(source)
+        assert asset.digest == f"dandi:dandi-zarr-checksum:{zarr_checksum_of(members(source))}"
+        assert sent.files > 0
+    assert len(server.assets) == 1
+
+
+def test_a_connection_cut_after_a_part_costs_that_part_alone(server, tmp_path):
+    source = write(tmp_path / "tile.nii.gz", b"head")
+    os.truncate(source, PART_BYTES + 1000)
+    server.faults = [("PUT", "/s3/.*/2$", happens) for happens in ("cut", 503)]
+    send(server, source, attempts=1)
+    assert server.content("p/tile.nii.gz") == source.read_bytes()
+    assert sorted(path[-2:] for path in server.puts()) == ["/1", "/2"]
+    assert server.faults == []
+
+
+def test_a_server_that_is_slow_and_answers_is_waited_for(server, tmp_path):
+    server.delay_s = 0.3
+    begun_s = time.monotonic()
+    sources = [write(tmp_path / f"{n}.nii", bytes([n])) for n in range(3)]
+    _, sent = send(server, *sources, timeout_s=0.6, attempts=1)
+    assert time.monotonic() - begun_s > 0.6
+    assert (sent.files, len(server.puts())) == (3, 3)
 
 
 @pytest.mark.parametrize(
@@ -169,10 +202,17 @@ def test_a_digest_that_differs_in_the_end_is_an_error(server, tmp_path):
         send(server, source)
 
 
-@pytest.mark.parametrize(("status", "kind", "times"), [(503, "transient", 6), (400, "data", 1)])
-def test_only_what_may_pass_is_tried_again(server, tmp_path, status, kind, times):
+@pytest.mark.parametrize(
+    ("status", "kind", "times", "said"),
+    [
+        (503, "transient", 6, "status 503"),
+        (400, "data", 1, "status 400"),
+        (401, "data", 1, "a key it does not know"),  # It was revoked meanwhile.
+    ],
+)
+def test_only_what_may_pass_is_tried_again(server, tmp_path, status, kind, times, said):
     server.faults = [("POST", "/uploads/initialize/", status)] * 50
-    with pytest.raises(ArchiveError, match=f"status {status}") as caught:
+    with pytest.raises(ArchiveError, match=f"found {said}") as caught:
         send(server, write(tmp_path / "aip.nii", b"content"))
     # Three requests of the client in each of two attempts.
     assert (caught.value.kind, 50 - len(server.faults)) == (kind, times)
@@ -238,6 +278,20 @@ def test_a_key_the_server_does_not_know_is_said_once_and_not_shown(server, tmp_p
         send(server, write(tmp_path / "aip.nii", b"content"), key="n0-such-key")
     assert (caught.value.kind, "n0-such-key" in str(caught.value)) == ("data", False)
     assert sum(path.endswith("/auth/token") for _, path, _ in server.requests) == 1
+
+
+def test_a_dandiset_that_is_not_there_is_said_once(server, tmp_path):
+    with pytest.raises(ArchiveError, match=f"dandiset 000053 of {server.api}: found ") as caught:
+        send(server, write(tmp_path / "aip.nii", b"content"), dandiset="000053")
+    assert caught.value.kind == "data"
+    assert sum(path.endswith("/dandisets/000053/") for _, path, _ in server.requests) == 1
+
+
+def test_no_more_bytes_are_sent_than_allowed(server, tmp_path):
+    waits = []
+    pace = Pace(1e5, now_s=lambda: sum(waits), sleep=waits.append)
+    send(server, write(tmp_path / "aip.nii", bytes(200_000)), pace=pace)
+    assert sum(waits) == pytest.approx(2.0, abs=0.2)  # With what is said about it, some kB.
 
 
 def test_neither_key_nor_signatures_are_logged_or_said(server, tmp_path, caplog):

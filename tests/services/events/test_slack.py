@@ -121,6 +121,41 @@ def test_giving_up_is_told_besides_and_failures_after_it_are_not(project, server
     assert second == f"I46, mosaic-001: stitch_enface {said}"
 
 
+def test_an_archive_that_refuses_all_uploads_is_told_once_until_it_takes_one(
+    project, server, slack
+):
+    refused = "dandiset 000052 of linc: found a key it does not know"
+    for mosaic in (1, 2, 3):
+        project.fail("upload_mosaic", refused, slice=1, mosaic=mosaic)
+        project.deliver(slack())
+    project.fail("upload_slice", "slice.nii: found 1 byte", slice=1)
+    project.fail("stitch_enface", refused, slice=1, mosaic=1)
+    project.deliver(slack())
+    project.succeed("upload_mosaic", slice=1, mosaic=1)
+    project.deliver(slack(say=["failed"]))
+    project.fail("upload_mosaic", refused, 2, slice=1, mosaic=3)
+    project.fail("upload_mosaic", refused, slice=1, mosaic=4)
+    project.deliver(slack())
+    told = [message.split(" failed: OSError: ")[0] for message in messages(server)]
+    told = [message for message in told if "upload_" in message or "stitch_" in message]
+    assert told == [
+        "I46, mosaic-001: upload_mosaic",
+        *("I46, slice-001: upload_slice", "I46, mosaic-001: stitch_enface"),
+        "I46, mosaic-004: upload_mosaic",
+    ]
+
+
+def test_uploads_that_are_given_up_are_told_once(project, server, slack):
+    told = {"lane": "upload", "failures": 5, "status": 1, "log": "watch/lane-upload.log"}
+    at = {"first_failed_at": "2099-01-01T00:00:00Z", "given_up_at": "2099-01-01T00:10:00Z"}
+    flags = [flag("upload_batch", mosaic=1, batch=batch) for batch in (1, 2)]
+    others = [GivenUp(target=str(one), host="lab", **told, **at) for one in flags]
+    write_given_up(project.folder, others)
+    project.deliver(slack())
+    (message,) = messages(server)
+    assert "mosaic-001/batch-00" in message
+
+
 def test_slack_that_is_down_or_hangs_is_tried_again(project, server, slack):
     project.fail("start_slice", slice=1)
     server.faults = [500, "hang", "fatal_error"]

@@ -77,11 +77,11 @@ class Project:
         lanes = {lane: [target.path.split("/")[-1] for target in found[lane]] for lane in found}
         return lanes if self.uploads else {k: v for k, v in lanes.items() if k != "upload" or v}
 
-    def upload(self, *levels, **sections):
+    def upload(self, *levels, names="project", **sections):
         """Send products of these levels to an archive."""
         target = {"kind": "folder", "folder": "/archive"}
         self.uploads = True
-        self.values |= {"upload": {"target": target, "levels": levels}, **sections}
+        self.values |= {"upload": {"target": target, "levels": levels, "names": names}, **sections}
 
 
 @pytest.fixture
@@ -220,6 +220,21 @@ def test_a_slice_is_uploaded_with_its_volumes_where_they_are_registered(project)
     assert project.scan()["upload"] == []
     project.make("register_volumes", slice=1)
     assert project.scan()["upload"] == ["slice-001.uploaded"]
+
+
+def test_a_dataset_is_described_when_a_slice_has_begun_and_again_with_the_next(project):
+    project.upload(names="bids")
+    project.acquire(1)
+    project.process(1)
+    assert project.scan()["upload"] == []
+    project.make("start_slice", slice=1)
+    assert project.scan()["upload"] == ["dataset.uploaded"]
+    project.make("upload_dataset")
+    assert project.scan()["upload"] == []
+    project.acquire(3)
+    assert project.scan()["upload"] == []
+    project.make("start_slice", slice=2)
+    assert project.scan()["upload"] == ["dataset.uploaded"]
 
 
 def test_what_was_replaced_while_a_job_read_it_is_read_again(project):

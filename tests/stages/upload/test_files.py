@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from octflow.stages.upload.settings import UploadAccess, UploadLimits, UploadSet
 from archive_server import DANDISET, KEY, archive_server
 from flags import write_flag
 
+PLAIN = {"folder": Path("dataset"), "validate": False}
 UNIT = {"slice": 1, "mosaic": 2, "illumination": "normal"}
 
 
@@ -58,7 +60,7 @@ def test_all_that_a_flag_lists_is_in_the_archive_with_its_digest(project, how):
 
 
 def test_volumes_are_folders_in_the_archive(project, how):
-    outcome = upload_volume(joined=flag(project, "dBI.ome.zarr"), **how)
+    outcome = upload_volume(joined=flag(project, "dBI.ome.zarr"), **how, **PLAIN)
     assert (project.parent / "disk/p/stitched/dBI.ome.zarr/zarr.json").is_file()
     assert outcome.qc == {
         "assets": 1,
@@ -70,7 +72,7 @@ def test_volumes_are_folders_in_the_archive(project, how):
 
 def test_a_slice_is_sent_with_its_volumes(project, how):
     flags = flag(project, "axis.nii"), flag(project, "dBI.ome.zarr")
-    outcome = upload_slice(registered=flags[0], volumes=[flags[1]], **how)
+    outcome = upload_slice(registered=flags[0], volumes=[flags[1]], **how, **PLAIN)
     assert [a.path for a in outcome.assets] == [
         "p/stitched/axis.nii",
         "p/stitched/dBI.ome.zarr",

@@ -59,6 +59,14 @@ def test_two_products_of_one_name_are_refused():
         paths(MOSAIC, listed("a.nii", "a_p"), listed("b.nii", "aP"))
 
 
+def test_packed_samples_are_not_called_nifti():
+    packed = listed("x/1.raw.gz", "archived", 1)
+    with pytest.raises(DataError, match=r"1.raw.gz: upload.raw_name ends in .nii.gz"):
+        paths(BATCH, packed)
+    own = UploadSettings(names="bids", raw_name="raw/{mosaic}-{tile}.raw.gz")
+    assert paths(BATCH, packed, settings=own) == ["raw/2-1.raw.gz"]
+
+
 def test_a_tile_without_number_is_refused():
     with pytest.raises(DataError, match="found no tile"):
         paths(BATCH, listed("x/1.nii.gz", "archived"))
