@@ -1,5 +1,6 @@
 """Raw files as they lie in an archive: compressed with gzip, and read as if they were not."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,3 +56,29 @@ def reading(path: Path) -> Iterator[Reader]:
             yield file
     except (EOFError, igzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]
         raise DataError(path, found=f"damaged gzip: {error}", expected="whole gzip") from error
+
+
+def unpack(path: Path, folder: Path) -> Path:
+    """Unpack a file into a folder, for programs that read none that is compressed.
+
+    Parameters
+    ----------
+    path : Path
+        Compressed; only read.
+    folder : Path
+        Any but its own.
+
+    Returns
+    -------
+    unpacked : Path
+        Under its name without .gz.
+
+    Raises
+    ------
+    DataError
+        It is damaged.
+    """
+    unpacked = folder / path.stem
+    with reading(path) as source, unpacked.open("wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+    return unpacked

@@ -1,16 +1,21 @@
 """Complex tiles that another program reconstructs, with the functions of the folder `matlab`."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from octflow.core.backend import MatlabSettings
+from octflow.core.errors import DataError
 from octflow.core.experiment import Illumination
 from octflow.core.instrument import Instrument
 from octflow.core.names import RawKind
 from octflow.io.atomic import complete
 from octflow.io.batch import TileJob
+from octflow.io.compressed import is_compressed, unpack
 from octflow.io.matlab_job import MatlabBatch, MatlabTile, read_made, run_batch
 from octflow.stages.convert.settings import ConvertSettings
+
+log = logging.getLogger(__name__)
 
 
 def reconstruct_elsewhere(
@@ -58,12 +63,9 @@ def reconstruct_elsewhere(
         "voxel_mm": instrument.voxel_size_mm,
     }
     tiles = [
-        MatlabTile(
-            job.tile,
-            Path(job.source.path).absolute(),
-            {"complex": work / f"tile-{job.tile:04d}-complex.nii"},
-        )
+        MatlabTile(job.tile, path, {"complex": work / f"tile-{job.tile:04d}-complex.nii"})
         for job in jobs
+        if (path := _plain(Path(job.source.path).absolute(), work)) is not None
     ]
     return run_batch(
         "convert",
@@ -75,6 +77,20 @@ def reconstruct_elsewhere(
         work=work,
         threads=threads,
     )
+
+
+def _plain(path: Path, work: Path) -> Path | None:
+    """Return a raw file that is not compressed; None where what is compressed is damaged.
+
+    That is said of the tile when it is examined.
+    """
+    if not is_compressed(path):
+        return path
+    try:
+        return unpack(path, work)
+    except DataError as error:
+        log.warning("%s", error)
+        return None
 
 
 def place_complex(made: MatlabTile, written: Path, shape: tuple[int, int, int]) -> None:

@@ -1,5 +1,7 @@
 """Complex tiles that GNU Octave reconstructs: the same, judged the same, named in the record."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,16 @@ def convert(started, folder, backend="octave", **said):
     )
 
 
+def compress(started, tmp_path, *, damaged):
+    """Compress the raw tiles of a batch; one is cut short afterwards."""
+    for tile in (1, 2, 3):
+        (path,) = tmp_path.glob(f"mosaic_001_image_{tile:04d}_spectral_*.nii")
+        packed = gzip.compress(path.read_bytes(), 1)
+        (tmp_path / f"{path.name}.gz").write_bytes(packed[: -100 if tile == damaged else None])
+        path.unlink()
+    started.write_text(started.read_text().replace('.nii"', '.nii.gz"'))
+
+
 def jones(folder, tile):
     path = folder / f"mosaic_001_image_{tile:04d}_complex.nii"
     return read_complex_tile(path, N_X, N_Y)
@@ -71,6 +83,17 @@ def test_octave_gives_what_python_gives(tmp_path, started):
     assert (there.qc, there.tiles) == (here.qc, here.tiles)
     path = tmp_path / "there" / "mosaic_001_image_0003_complex.nii"
     assert read_voxel_size_mm(path) == pytest.approx(Instrument().voxel_size_mm)
+
+
+def test_compressed_tiles_are_unpacked_for_it_and_a_damaged_one_fails_alone(tmp_path, started):
+    convert(started, tmp_path / "plain")
+    compress(started, tmp_path, damaged=1)
+    outcome = convert(started, tmp_path / "packed")
+    assert outcome.tiles.ok == [3]
+    assert [tile.tile for tile in outcome.tiles.failed] == [1, 2]
+    assert "found damaged gzip" in outcome.tiles.failed[0].reason
+    np.testing.assert_array_equal(jones(tmp_path / "packed", 3), jones(tmp_path / "plain", 3))
+    assert sorted(path.suffix for path in tmp_path.glob("mosaic*")) == [".gz"] * 3
 
 
 def test_the_tile_that_is_cut_short_fails_alone_and_the_backend_is_named(tmp_path, started):
