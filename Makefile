@@ -98,7 +98,7 @@ benchmark-mosaics: $(BENCH)/installed  ## time coordinates, maps, volumes agains
 	$(BENCH)/bin/python benchmarks/volumes.py
 
 test: lint types octave slurm sshd chromium  ## run all checks
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 clean:  ## remove the demo's results and what was built; never the simulated raw tiles
 	rm -rf $(DEMO)/project $(DEMO)-octave/project $(DEMO)/report.html build

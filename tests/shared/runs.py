@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from octflow.core.names import parse_raw_name
 
 ROOT = Path(__file__).parents[2]
 VOLUMES = ("dBI", "R3D", "O3D")
@@ -51,16 +54,16 @@ def _shared(folder, name):
     return None
 
 
-def smallest(folder, *options, slices=1):
-    """Simulate slices in two illuminations, each of one tile."""
+def smallest(folder, *options, slices=1, tiles=1):
+    """Simulate slices in two illuminations, each of one tile, or of two in a column."""
     simulate(folder, "tiny", "--slices", str(slices), *options)
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    config["experiment"]["grid_size_y"] = 1
+    config["experiment"]["grid_size_y"] = tiles
     for row in config["experiment"]["illuminations"]:
         row["grid_size_x"] = 1
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     for path in (folder / "raw").iterdir():
-        if "_image_0001_" not in path.name:
+        if parse_raw_name(path.name).tile > tiles:
             path.unlink()
     return folder
 
@@ -109,6 +112,11 @@ def by_profile(profile, folder, *options):
     return [*parts, *options, "--configfile", str(folder / "config.yaml")]
 
 
+def _hear_interrupts():
+    """Take SIGINT as of a terminal: what a shell starts in the background ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def started(arguments, said, environment):
     """Start a command in the repository; what it says goes to a file."""
@@ -119,6 +127,7 @@ def started(arguments, said, environment):
             stdout=out,
             stderr=subprocess.STDOUT,
             env=environment | {"PYTHONPATH": str(ROOT)},
+            preexec_fn=_hear_interrupts,
         )
     try:
         yield run

@@ -245,7 +245,7 @@ def test_a_listener_is_told_of_each_failure_and_of_giving_up_once(lacking):
         ("batch.started", None),
         ("batch.failed", False),
         ("batch.failed", True),
-        ("batch.given_up", None),
+        ("batch.given_up", False),
     ]
 
 
