@@ -13,6 +13,7 @@ from octflow.core.axial import wrap_axis
 from octflow.core.names import AXIAL
 from octflow.io.arrows import Arrows
 from octflow.io.atomic import replacing
+from octflow.io.colours import table_of
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
@@ -178,8 +179,7 @@ def _levels(array: NDArray, window: tuple[float, float]) -> NDArray[np.uint16]:
 
 def _table(colours: str) -> NDArray[np.uint8]:
     """Return 256 colours, and black."""
-    rgb = colour_map(colours)(np.arange(256))[:, :3]
-    return np.vstack([np.rint(255 * rgb), np.zeros(3)]).astype(np.uint8)
+    return np.vstack([table_of(colours), np.zeros((1, 3), np.uint8)])
 
 
 def colour_map(name: str) -> "Colormap":

@@ -7,8 +7,8 @@ import numpy as np
 
 from octflow.core.record import Outcome, TileFailure, Unit
 from octflow.io.batch import BatchResult, TileRecord
+from octflow.io.contact import Titled, write_contact_sheet
 from octflow.io.nifti import read_nifti
-from octflow.io.picture import Panel, write_sheet
 from octflow.io.scaled import read_scaled
 from octflow.stages.process.sheet import framed, tile_picture
 
@@ -37,12 +37,12 @@ def write_overview(overview: Path, result: BatchResult, outcome: Outcome, unit: 
         f"mosaic {unit.mosaic}, batch {unit.batch}: "
         "intensity (50 to 80 dB), surface; axis (-90 to 90°), middle B-line with surface"
     )
-    nothing = Panel("no tiles", np.zeros((2, 2, 3), np.uint8))
+    nothing = Titled("no tiles", np.zeros((2, 2, 3), np.uint8))
     shown = [panels[tile] for tile in sorted(panels)] or [nothing]
-    write_sheet(overview, shown, title=title, across=4)
+    write_contact_sheet(overview, shown, title=title)
 
 
-def _panel(record: TileRecord) -> Panel:
+def _panel(record: TileRecord) -> Titled:
     paths = {p.role: Path(p.path) for p in record.outputs}
     maps = {role: read_nifti(paths[role]) for role in ("aip", "ori") if role in paths}
     surface_px = read_nifti(paths["surf"])
@@ -57,10 +57,10 @@ def _panel(record: TileRecord) -> Panel:
     verdict = f"warn: {', '.join(missed)}" if missed else "pass"
     title = f"tile {record.tile}: SNR {record.qc['snr_db']:.0f} dB, {verdict}"
     colour = "warn" if missed else "pass"
-    return Panel(textwrap.fill(title, _TITLE_CHARACTERS), framed(picture, colour))
+    return Titled(textwrap.fill(title, _TITLE_CHARACTERS), framed(picture, colour))
 
 
-def _empty(failure: TileFailure, word: str) -> Panel:
+def _empty(failure: TileFailure, word: str) -> Titled:
     text = f"tile {failure.tile} {word}: {failure.reason}"
     picture = framed(np.full((40, 40, 3), 40, np.uint8), "fail")
-    return Panel(textwrap.fill(text, _TITLE_CHARACTERS), picture)
+    return Titled(textwrap.fill(text, _TITLE_CHARACTERS), picture)

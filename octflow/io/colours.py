@@ -1,0 +1,65 @@
+"""Colours of maps, as matplotlib and colorcet have them, for jobs that draw no figures.
+
+To load matplotlib for them takes longer than to colour the pictures of a batch.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_HEX = {
+    "viridis": (
+        "44015444025645045745055946075a46085c460a5d460b5e470d60470e61471063471164471365481467"
+        "48166848176948186a481a6c481b6d481c6e481d6f481f70482071482173482374482475482576482677"
+        "482878482979472a7a472c7a472d7b472e7c472f7d46307e46327e46337f463480453581453781453882"
+        "443983443a83443b84433d84433e85423f854240864241864142874144874045884046883f47883f4889"
+        "3e49893e4a893e4c8a3d4d8a3d4e8a3c4f8a3c508b3b518b3b528b3a538b3a548c39558c39568c38588c"
+        "38598c375a8c375b8d365c8d365d8d355e8d355f8d34608d34618d33628d33638d32648e32658e31668e"
+        "31678e31688e30698e306a8e2f6b8e2f6c8e2e6d8e2e6e8e2e6f8e2d708e2d718e2c718e2c728e2c738e"
+        "2b748e2b758e2a768e2a778e2a788e29798e297a8e297b8e287c8e287d8e277e8e277f8e27808e26818e"
+        "26828e26828e25838e25848e25858e24868e24878e23888e23898e238a8d228b8d228c8d228d8d218e8d"
+        "218f8d21908d21918c20928c20928c20938c1f948c1f958b1f968b1f978b1f988b1f998a1f9a8a1e9b8a"
+        "1e9c891e9d891f9e891f9f881fa0881fa1881fa1871fa28720a38620a48621a58521a68522a78522a884"
+        "23a98324aa8325ab8225ac8226ad8127ad8128ae8029af7f2ab07f2cb17e2db27d2eb37c2fb47c31b57b"
+        "32b67a34b67935b77937b87838b9773aba763bbb753dbc743fbc7340bd7242be7144bf7046c06f48c16e"
+        "4ac16d4cc26c4ec36b50c46a52c56954c56856c66758c7655ac8645cc8635ec96260ca6063cb5f65cb5e"
+        "67cc5c69cd5b6ccd5a6ece5870cf5773d05675d05477d1537ad1517cd2507fd34e81d34d84d44b86d549"
+        "89d5488bd6468ed64590d74393d74195d84098d83e9bd93c9dd93ba0da39a2da37a5db36a8db34aadc32"
+        "addc30b0dd2fb2dd2db5de2bb8de29bade28bddf26c0df25c2df23c5e021c8e020cae11fcde11dd0e11c"
+        "d2e21bd5e21ad8e219dae319dde318dfe318e2e418e5e419e7e419eae51aece51befe51cf1e51df4e61e"
+        "f6e620f8e621fbe723fde725"
+    ),
+    "cet_CET_C6": (
+        "f7371af63817f63a15f63d12f74010f7440ef7480cf84c0af85008f85507f95906f95e05fa6204fb6703"
+        "fb6b02fc7002fc7401fd7801fd7d00fe8100fe8500fe8900ff8d00ff9100ff9500ff9900ff9d00ffa100"
+        "ffa500ffa800ffac00ffb000ffb300ffb700ffba00ffbd00fec100fdc300fcc600fbc900f9cb00f7cd00"
+        "f5ce00f2d000efd000ecd100e9d100e5d100e1d100ddd000d9d000d5cf00d1cd00cccc00c8cb00c3c900"
+        "bfc700bac500b5c400b1c200acc000a7be00a2bc009eba0099b80094b6008fb4008ab20186b00181ae02"
+        "7cac0277aa0372a9036da70468a50664a3075fa1095aa00b559e0d519d104c9c12489b15449a18409a1b"
+        "3c991e399922369926339a29319b2d2f9b312d9d362c9e3a2ba03e2ba1432ba3482ba54c2ca7512caa56"
+        "2dac5b2eae602eb1652fb36a30b56f30b87431ba7931bd7e32bf8332c28832c48d32c79232ca9732cc9c"
+        "32cfa132d1a631d4ab30d6b130d8b62fdbbb2eddc02ddfc52ce1ca2be3ce2ae4d328e6d727e7dc27e8e0"
+        "26e8e425e8e725e8eb25e8ee26e7f026e6f327e4f528e3f729e1f92adffa2bdcfb2cdafc2dd7fd2ed4fe"
+        "2fd1fe2fceff30cbff31c8ff31c5ff31c2ff31bfff31bcff31b8ff31b5ff30b2ff30afff2facff2ea9ff"
+        "2da6ff2ca3ff2ba0ff2a9dff299aff2897ff2894ff2791ff288fff288cff298aff2b88ff2e86ff3184ff"
+        "3583ff3982ff3e81ff4380ff4880ff4d80ff5381ff5981ff5e82ff6483ff6984ff6f86ff7488ff7a89ff"
+        "7f8bff848dff898fff8e91ff9393ff9896ff9d98ffa19affa69cffaa9fffaea1ffb3a3ffb7a5ffbba8ff"
+        "bfaaffc4acffc8aeffccb1ffd0b3ffd4b5ffd8b7ffdbb8ffdfbaffe3bcffe7bdfdeabefceebffaf1bff7"
+        "f4bff5f7bff2fabeeefcbdeaffbce7ffbbe2ffb9deffb7d9ffb4d4ffb2cfffafcaffacc5ffa9bfffa5ba"
+        "ffa2b4ff9eafff9ba9ff97a4ff949eff9099ff8c93ff888eff8589ff8183ff7d7eff7979ff7573ff716e"
+        "ff6d69ff6964ff655eff6159ff5c54ff584fff544aff5045fe4c41fd483cfc4438fb4133fa3d2ff93b2b"
+        "f83827f83724f73620f7361d"
+    ),
+}
+
+
+def table_of(name: str) -> NDArray[np.uint8]:
+    """Return the 256 colours (N, 3) of gray, viridis, or the cyclic map of axes.
+
+    Examples
+    --------
+    >>> table_of("gray")[100].tolist(), table_of("viridis").shape
+    ([100, 100, 100], (256, 3))
+    """
+    if name == "gray":
+        return np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    return np.frombuffer(bytes.fromhex(_HEX[name]), np.uint8).reshape(256, 3)

@@ -1,0 +1,77 @@
+"""Contact sheets: many small pictures on one page, each under its title."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from octflow.io.picture import write_picture
+
+_CELL_PX = 420
+_MARGIN_PX = 20
+_TITLE_PX, _HEADLINE_PX = 14, 16
+"""Sizes of letters."""
+_LINES = 3
+"""What there is room for above a picture."""
+_LINE_PX = 18
+
+
+@dataclass(frozen=True)
+class Titled:
+    """A picture, RGB (Y, X, 3), and what is written above it."""
+
+    title: str
+    rgb: NDArray[np.uint8]
+
+
+def write_contact_sheet(
+    path: Path, pictures: Sequence[Titled], *, title: str, across: int = 4
+) -> None:
+    """Write pictures in reading order, enlarged or shrunk to the same longer side.
+
+    Pillow alone: jobs of batches are many, and matplotlib takes longer to load than they to draw.
+
+    Parameters
+    ----------
+    path : Path
+        JPEG or PNG.
+    pictures : sequence of Titled
+        At least one.
+    title : str
+        Headline of the page.
+    across : int
+        Pictures side by side.
+    """
+    across = min(across, len(pictures))
+    down = -(-len(pictures) // across)
+    step_px = _CELL_PX + _MARGIN_PX
+    cell_px = step_px + _LINES * _LINE_PX
+    top_px = 2 * _MARGIN_PX + _HEADLINE_PX
+    headline = ImageFont.load_default(_HEADLINE_PX)
+    least_px = int(headline.getlength(title)) + _MARGIN_PX
+    size = (max(across * step_px, least_px) + _MARGIN_PX, top_px + down * cell_px)
+    page = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(page)
+    draw.text((_MARGIN_PX, _MARGIN_PX), title, "black", headline)
+    for n, picture in enumerate(pictures):
+        corner = (_MARGIN_PX + n % across * step_px, top_px + n // across * cell_px)
+        _put(page, draw, picture, corner)
+    write_picture(path, np.asarray(page))
+
+
+def _put(
+    page: Image.Image, draw: ImageDraw.ImageDraw, picture: Titled, corner: tuple[int, int]
+) -> None:
+    x, y = corner
+    shown = Image.fromarray(picture.rgb)
+    scale = _CELL_PX / max(shown.size)
+    size = (max(1, round(scale * shown.width)), max(1, round(scale * shown.height)))
+    # Pixels of small tiles stay squares; large ones are averaged.
+    how = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
+    page.paste(shown.resize(size, how), (x, y + _LINES * _LINE_PX))
+    font = ImageFont.load_default(_TITLE_PX)
+    for line, text in enumerate(picture.title.splitlines()[:_LINES]):
+        draw.text((x, y + line * _LINE_PX), text, "black", font)
