@@ -14,8 +14,6 @@ _CELL_PX = 420
 _MARGIN_PX = 20
 _TITLE_PX, _HEADLINE_PX = 14, 16
 """Sizes of letters."""
-_LINES = 3
-"""What there is room for above a picture."""
 _LINE_PX = 18
 
 
@@ -48,16 +46,19 @@ def write_contact_sheet(
     across = min(across, len(pictures))
     down = -(-len(pictures) // across)
     step_px = _CELL_PX + _MARGIN_PX
-    cell_px = step_px + _LINES * _LINE_PX
+    above_px = _LINE_PX * max(len(picture.title.splitlines()) for picture in pictures)
     top_px = 2 * _MARGIN_PX + _HEADLINE_PX
     headline = ImageFont.load_default(_HEADLINE_PX)
     least_px = int(headline.getlength(title)) + _MARGIN_PX
-    size = (max(across * step_px, least_px) + _MARGIN_PX, top_px + down * cell_px)
+    size = (max(across * step_px, least_px) + _MARGIN_PX, top_px + down * (step_px + above_px))
     page = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(page)
     draw.text((_MARGIN_PX, _MARGIN_PX), title, "black", headline)
     for n, picture in enumerate(pictures):
-        corner = (_MARGIN_PX + n % across * step_px, top_px + n // across * cell_px)
+        corner = (
+            _MARGIN_PX + n % across * step_px,
+            top_px + n // across * (step_px + above_px) + above_px,
+        )
         _put(page, draw, picture, corner)
     write_picture(path, np.asarray(page))
 
@@ -66,12 +67,13 @@ def _put(
     page: Image.Image, draw: ImageDraw.ImageDraw, picture: Titled, corner: tuple[int, int]
 ) -> None:
     x, y = corner
+    lines = picture.title.splitlines()
     shown = Image.fromarray(picture.rgb)
     scale = _CELL_PX / max(shown.size)
     size = (max(1, round(scale * shown.width)), max(1, round(scale * shown.height)))
     # Pixels of small tiles stay squares; large ones are averaged.
     how = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
-    page.paste(shown.resize(size, how), (x, y + _LINES * _LINE_PX))
+    page.paste(shown.resize(size, how), corner)
     font = ImageFont.load_default(_TITLE_PX)
-    for line, text in enumerate(picture.title.splitlines()[:_LINES]):
-        draw.text((x, y + line * _LINE_PX), text, "black", font)
+    for line, text in enumerate(lines):
+        draw.text((x, y + (line - len(lines)) * _LINE_PX), text, "black", font)

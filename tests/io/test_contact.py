@@ -60,7 +60,7 @@ def test_large_pictures_are_averaged_and_small_ones_keep_their_pixels(tmp_path):
 def test_titles_are_written_above_their_picture(tmp_path):
     page = sheet(tmp_path, plain((250, 0, 0)), plain((0, 250, 0)))
     for y, x in (where(page, (250, 0, 0)), where(page, (0, 250, 0))):
-        above = page[y.start - 54 : y.start, x]
+        above = page[y.start - 36 : y.start, x]
         assert (above.min(axis=2) < 128).sum() > 50
         assert above.max() == 255
     assert (page[20:40].min(axis=2) < 128).any()
