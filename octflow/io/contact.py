@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from octflow.io.picture import write_picture
 
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
 _CELL_PX = 420
 _MARGIN_PX = 20
 _TITLE_PX, _HEADLINE_PX = 14, 16
@@ -48,7 +50,7 @@ def write_contact_sheet(
     step_px = _CELL_PX + _MARGIN_PX
     above_px = _LINE_PX * max(len(picture.title.splitlines()) for picture in pictures)
     top_px = 2 * _MARGIN_PX + _HEADLINE_PX
-    headline = ImageFont.load_default(_HEADLINE_PX)
+    headline, font = (ImageFont.load_default(px) for px in (_HEADLINE_PX, _TITLE_PX))
     least_px = int(headline.getlength(title)) + _MARGIN_PX
     size = (max(across * step_px, least_px) + _MARGIN_PX, top_px + down * (step_px + above_px))
     page = Image.new("RGB", size, "white")
@@ -59,21 +61,24 @@ def write_contact_sheet(
             _MARGIN_PX + n % across * step_px,
             top_px + n // across * (step_px + above_px) + above_px,
         )
-        _put(page, draw, picture, corner)
+        _put(page, picture, corner)
+        _write(draw, picture.title.splitlines(), corner, font)
     write_picture(path, np.asarray(page))
 
 
-def _put(
-    page: Image.Image, draw: ImageDraw.ImageDraw, picture: Titled, corner: tuple[int, int]
-) -> None:
-    x, y = corner
-    lines = picture.title.splitlines()
+def _put(page: Image.Image, picture: Titled, corner: tuple[int, int]) -> None:
     shown = Image.fromarray(picture.rgb)
     scale = _CELL_PX / max(shown.size)
     size = (max(1, round(scale * shown.width)), max(1, round(scale * shown.height)))
     # Pixels of small tiles stay squares; large ones are averaged.
     how = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
     page.paste(shown.resize(size, how), corner)
-    font = ImageFont.load_default(_TITLE_PX)
-    for line, text in enumerate(lines):
-        draw.text((x, y + (line - len(lines)) * _LINE_PX), text, "black", font)
+
+
+def _write(
+    draw: ImageDraw.ImageDraw, lines: list[str], corner: tuple[int, int], font: _Font
+) -> None:
+    """Write lines so that the last is just above a picture."""
+    x, y = corner
+    for n, text in enumerate(lines):
+        draw.text((x, y + (n - len(lines)) * _LINE_PX), text, "black", font)

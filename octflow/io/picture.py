@@ -16,7 +16,6 @@ from octflow.io.atomic import replacing
 from octflow.io.colours import table_of
 
 if TYPE_CHECKING:
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 WINDOWS: dict[str, tuple[float, float]] = {
@@ -52,7 +51,8 @@ LONGEST_JPEG_PX = 65500
 
 _MAX_PANEL_PX = 1500
 _JPEG_QUALITY = 92
-_CYCLIC = "cet_CET_C6"
+CYCLIC = "cet_CET_C6"
+"""Colours of axis angles, of which the first and the last are the same."""
 _BAND_PX = 64
 """Lines coloured at a time: what is in between stays in the caches."""
 
@@ -112,7 +112,7 @@ def window_of(modality: str, array: NDArray) -> tuple[float, float]:
 def colours_of(modality: str) -> str:
     """Name the colour map of a modality: cyclic for axis angles."""
     if modality in AXIAL:
-        return _CYCLIC
+        return CYCLIC
     return "viridis" if modality in {"ret", "R3D", "biref", "surf", "mus"} else "gray"
 
 
@@ -182,15 +182,6 @@ def _table(colours: str) -> NDArray[np.uint8]:
     return np.vstack([table_of(colours), np.zeros((1, 3), np.uint8)])
 
 
-def colour_map(name: str) -> "Colormap":
-    """Return a colour map of matplotlib by its name."""
-    import matplotlib as mpl
-
-    if name == _CYCLIC:
-        import colorcet  # noqa: F401 - it tells matplotlib its maps
-    return mpl.colormaps[name]
-
-
 def _every(array: NDArray, longest_px: int) -> int:
     return max(1, -(-max(array.shape[:2]) // longest_px))
 
@@ -237,6 +228,6 @@ def axis_key(turning: int, *, n_px: int = 101) -> NDArray[np.uint8]:
     """
     x = np.linspace(-1, 1, n_px, dtype=np.float32)
     y = turning * -x[:, None]
-    disc = coloured(wrap_axis(np.rad2deg(np.arctan2(y, x))), WINDOWS["ori"], _CYCLIC)
+    disc = coloured(wrap_axis(np.rad2deg(np.arctan2(y, x))), WINDOWS["ori"], CYCLIC)
     opacity = np.where(x**2 + y**2 <= 1, 255, 0).astype(np.uint8)
     return np.dstack([disc, opacity])

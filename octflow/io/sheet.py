@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
 from octflow.io.arrows import draw_arrows
-from octflow.io.picture import Panel, axis_key, colour_map, panel_step, window_of
+from octflow.io.picture import CYCLIC, Panel, axis_key, panel_step, window_of
 
 
 def drawn_sheet(panels: Sequence[Panel], *, title: str, across: int) -> Figure:
@@ -44,7 +46,7 @@ def _draw(figure: Figure, axis: Axes, panel: Panel) -> None:
     shown = panel.array[::every, ::every]
     low, high = panel.window or window_of("", shown)
     n_y, n_x = (panel.every * size - 0.5 for size in panel.array.shape[:2])
-    colours, extent = colour_map(panel.colours), (-0.5, n_x, n_y, -0.5)
+    colours, extent = _colour_map(panel.colours), (-0.5, n_x, n_y, -0.5)
     drawn = axis.imshow(shown, vmin=low, vmax=high, cmap=colours, extent=extent)
     axis.set_title(panel.title, fontsize=10, y=1.0)
     axis.tick_params(labelsize=7)
@@ -58,3 +60,9 @@ def _draw(figure: Figure, axis: Axes, panel: Panel) -> None:
         bar = figure.colorbar(drawn, ax=axis, shrink=0.8)
         bar.ax.tick_params(labelsize=7)
         bar.set_label(panel.unit, fontsize=8)
+
+
+def _colour_map(name: str) -> Colormap:
+    if name == CYCLIC:
+        import colorcet  # noqa: F401 - it tells matplotlib its maps
+    return mpl.colormaps[name]
